@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Signing rates: the lanes take turns in one process, round after round. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A lane is open during its turn only. A TPM may have no more than three object slots, and to load a key
+ * under a persistent parent takes two of them: lanes that stayed open would measure each other's swapping,
+ * or fail. */
+struct lane {
+    const char *series;
+    void *(*open)(const struct bench_options *options);
+    bench_sign_function *sign;
+    void (*close)(void *signer);
+};
+
+static const unsigned char message[BENCH_MESSAGE_SIZE] = "a message that every lane signs";
+
+static void *raw_open(const struct bench_options *options)
+{
+    return bench_raw_new(options->tcti, options->key);
+}
+
+static void raw_close(void *signer)
+{
+    bench_raw_free(signer);
+}
+
+static void *signet_open(const struct bench_options *options)
+{
+    return bench_evp_new("signet", options->modules, NULL, options->key);
+}
+
+static void *tpm2_open(const struct bench_options *options)
+{
+    return bench_evp_new("tpm2", NULL, BENCH_TPM2_QUERY, options->key);
+}
+
+/* Both providers can use PKCS#8; the query says which of them is to hold the key. */
+static void *cpu_signet_open(const struct bench_options *options)
+{
+    return bench_evp_new("signet", options->modules, "?provider=signet", options->cpu_key);
+}
+
+static void *cpu_default_open(const struct bench_options *options)
+{
+    return bench_evp_new("default", NULL, NULL, options->cpu_key);
+}
+
+static void evp_close(void *signer)
+{
+    bench_evp_free(signer);
+}
+
+static const struct lane tpm_lanes[] = {
+    {"raw", raw_open, bench_raw_sign, raw_close},
+    {"signet", signet_open, bench_evp_sign, evp_close},
+    {"tpm2", tpm2_open, bench_evp_sign, evp_close},
+    {0},
+};
+
+static const struct lane cpu_lanes[] = {
+    {"cpu-signet", cpu_signet_open, bench_evp_sign, evp_close},
+    {"cpu-default", cpu_default_open, bench_evp_sign, evp_close},
+    {0},
+};
+
+/* Lanes are only comparable if they do the same: one key and PKCS#1 v1.5, which is deterministic (RFC 8017
+ * section 8.2), must give one signature. */
+struct expected {
+    unsigned char sig[BENCH_SIGNATURE_MAX];
+    size_t len;
+};
+
+static void compare(struct expected *expected, const struct lane *lane, const unsigned char *sig, size_t len)
+{
+    if (expected->len == 0) {
+        memcpy(expected->sig, sig, len);
+        expected->len = len;
+    } else if (len != expected->len || memcmp(sig, expected->sig, len) != 0) {
+        bench_die("%s: another signature than that of the lane before it", lane->series);
+    }
+}
+
+/* Signatures per second over at least the given time. Opening the lane and its first signature, which may
+ * still load the key, do not count: `signet-bench count` tells what they cost. */
+static double turn(const struct lane *lane, const struct bench_options *options, struct expected *expected)
+{
+    unsigned char sig[BENCH_SIGNATURE_MAX];
+    unsigned long n = 0;
+    double elapsed;
+
+    void *signer = lane->open(options);
+    compare(expected, lane, sig, lane->sign(signer, message, sig));
+    double start = bench_now();
+    do {
+        lane->sign(signer, message, sig);
+        n++;
+        elapsed = bench_now() - start;
+    } while (elapsed < options->seconds);
+    lane->close(signer);
+    return (double)n / elapsed;
+}
+
+static void rounds(const struct lane *lanes, const struct bench_options *options)
+{
+    struct expected expected = {.len = 0};
+
+    for (const struct lane *lane = lanes; lane->series != NULL; lane++) /* caches, the processor's clock */
+        turn(lane, options, &expected);
+    for (unsigned round = 0; round < options->rounds; round++)
+        for (const struct lane *lane = lanes; lane->series != NULL; lane++)
+            bench_sample(lane->series, turn(lane, options, &expected));
+}
+
+void bench_sign(const struct bench_options *options)
+{
+    rounds(tpm_lanes, options);
+    rounds(cpu_lanes, options);
+}

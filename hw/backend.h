@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The inside of hw: what a backend provides, what it may call. Private to hw/.
+ *
+ * A new backend is one file with one table, and one line in hw.c's list.
+ */
+#ifndef SIGNET_HW_BACKEND_H
+#define SIGNET_HW_BACKEND_H
+
+#include "hw.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+
+/* What a key can do on its backend: bits of struct hw_key.ops. A backend implements the raw operation where
+ * its hardware has it, and pads nothing itself; the others are for keys that their hardware only lets sign. */
+enum hw_op_kind {
+    HW_OP_RSA_RAW = 1 << 0,   /* m^d mod n; input and output as long as the modulus */
+    HW_OP_RSA_PKCS1 = 1 << 1, /* the hardware pads a digest: RSASSA-PKCS1-v1_5 */
+    HW_OP_RSA_PSS = 1 << 2,   /* the hardware pads a digest: RSASSA-PSS with a salt of its own choice */
+};
+
+struct hw_op {
+    enum hw_op_kind kind;
+    const char *md; /* of the digest, for the kinds that pad */
+    size_t saltlen; /* that a PSS signature must have */
+    const unsigned char *in;
+    size_t in_len;
+    unsigned char *out;
+    size_t out_size; /* room at out */
+    size_t out_len;  /* set on success */
+};
+
+struct hw_key {
+    _Atomic unsigned refs;
+    struct hw *hw;
+    const struct hw_backend *backend; /* NULL: public part only */
+    EVP_PKEY *pkey;                   /* public part; the whole key for the CPU backend */
+    size_t size;                      /* bytes of the modulus */
+    _Atomic unsigned ops;             /* enum hw_op_kind bits; 0: ask prepare */
+    enum hw_custody custody;
+    void *impl; /* the backend's */
+
+    CRYPTO_RWLOCK *lock;           /* guards what follows */
+    unsigned char *rejection_seed; /* secret for implicit rejection, 32 bytes, made at the first use */
+};
+
+struct hw_backend {
+    const char *name;
+    enum hw_custody custody; /* of the keys it generates */
+    enum hw_format format;   /* of the containers it loads */
+
+    /* State of the backend in one struct hw; made at start, no hardware I/O. */
+    void *(*open)(struct hw *hw, const struct hw_config *config);
+    void (*close)(void *state);
+    /* Is the hardware here, and can it make such a key? Returns 1 or 0, raises nothing. */
+    int (*can_generate)(void *state, const struct hw_generate *params);
+    int (*generate)(void *state, struct hw_key *key, const struct hw_generate *params);
+    /* Fills pkey, ops, impl. No hardware I/O. */
+    int (*load)(void *state, struct hw_key *key, enum hw_format format, const unsigned char *der, size_t len,
+                hw_passphrase *ask, void *ask_arg);
+    /* Learns ops where load could not without the hardware; called while ops is 0. NULL: never needed. */
+    int (*prepare)(struct hw_key *key);
+    /* The result must be proven before it is returned (hw_rsa_check): a wrong one may come from a fault,
+     * which would give the key away (Boneh, DeMillo, Lipton), or from another key. */
+    int (*operate)(struct hw_key *key, struct hw_op *op);
+    int (*container)(const struct hw_key *key, enum hw_format *format, unsigned char **der, size_t *len);
+    void (*unload)(struct hw_key *key); /* frees impl */
+    char *(*describe_key)(const struct hw_key *key);
+    char *(*describe)(void *state); /* one line; may talk to the hardware */
+};
+
+extern const struct hw_backend hw_backend_cpu;
+extern const struct hw_backend hw_backend_tpm;
+
+/* The state of a backend in hw. */
+void *hw_backend_state(const struct hw *hw, const struct hw_backend *backend);
+OSSL_LIB_CTX *hw_libctx(const struct hw *hw);
+
+/* A key with one reference and nothing in it. */
+struct hw_key *hw_key_new(struct hw *hw, const struct hw_backend *backend);
+/* Sets the public part (takes over the reference) and size. */
+int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey);
+
+/* Makes key one of the CPU backend; takes over the reference to pkey. */
+int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey);
+
+/* Does an operation's result fit the public key? */
+int hw_rsa_check(const struct hw_key *key, const struct hw_op *op);
+
+int hw_tpm_load_uri(struct hw_key *key, const char *uri, hw_passphrase *ask, void *ask_arg);
+
+#define hw_raise(hw, reason, ...)                                                                            \
+    hw_raise_at(hw, reason, __FILE__, __LINE__, __func__, __VA_ARGS__)
+void hw_raise_at(const struct hw *hw, enum hw_reason reason, const char *file, int line, const char *func,
+                 const char *format, ...) __attribute__((format(printf, 6, 7)));
+void hw_log(const struct hw *hw, enum hw_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int hw_logs(const struct hw *hw, enum hw_level level);
+
+#endif

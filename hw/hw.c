@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The context, the list of backends, and keys as references to what a backend holds. */
+#include "backend.h"
+
+#include <openssl/rsa.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* In order of preference for new keys of custody auto. */
+static const struct hw_backend *const backends[] = {&hw_backend_tpm, &hw_backend_cpu};
+#define BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+struct hw {
+    struct hw_config config;
+    void *state[BACKENDS];
+};
+
+struct hw *hw_new(const struct hw_config *config)
+{
+    struct hw *hw = OPENSSL_zalloc(sizeof(*hw));
+    size_t i;
+
+    if (hw == NULL)
+        return NULL;
+    hw->config = *config;
+    for (i = 0; i < BACKENDS; i++) {
+        hw->state[i] = backends[i]->open(hw, config);
+        if (hw->state[i] == NULL) {
+            hw_free(hw);
+            return NULL;
+        }
+    }
+    return hw;
+}
+
+void hw_free(struct hw *hw)
+{
+    size_t i;
+
+    if (hw == NULL)
+        return;
+    for (i = 0; i < BACKENDS; i++) {
+        if (hw->state[i] != NULL)
+            backends[i]->close(hw->state[i]);
+    }
+    OPENSSL_free(hw);
+}
+
+void *hw_backend_state(const struct hw *hw, const struct hw_backend *backend)
+{
+    size_t i = 0;
+
+    while (i < BACKENDS - 1 && backends[i] != backend)
+        i++;
+    return hw->state[i];
+}
+
+OSSL_LIB_CTX *hw_libctx(const struct hw *hw)
+{
+    return hw->config.libctx;
+}
+
+/* ---- errors and log ---- */
+
+void hw_raise_at(const struct hw *hw, enum hw_reason reason, const char *file, int line, const char *func,
+                 const char *format, ...)
+{
+    const char *base = strrchr(file, '/');
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    hw->config.error(hw->config.arg, reason, base != NULL ? base + 1 : file, line, func, text);
+    hw_log(hw, HW_LOG_ERROR, "%s", text);
+}
+
+int hw_logs(const struct hw *hw, enum hw_level level)
+{
+    return hw->config.log != NULL && level <= hw->config.level;
+}
+
+void hw_log(const struct hw *hw, enum hw_level level, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (!hw_logs(hw, level))
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    hw->config.log(hw->config.arg, level, text);
+}
+
+/* ---- keys ---- */
+
+struct hw_key *hw_key_new(struct hw *hw, const struct hw_backend *backend)
+{
+    struct hw_key *key = OPENSSL_zalloc(sizeof(*key));
+
+    if (key == NULL)
+        goto fail;
+    key->refs = 1;
+    key->hw = hw;
+    key->backend = backend;
+    key->custody = backend != NULL ? backend->custody : HW_CUSTODY_FILE;
+    key->lock = CRYPTO_THREAD_lock_new();
+    if (key->lock != NULL)
+        return key;
+    OPENSSL_free(key);
+fail:
+    hw_raise(hw, HW_E_INTERNAL, "out of memory for a key");
+    return NULL;
+}
+
+struct hw_key *hw_key_get1(struct hw_key *key)
+{
+    key->refs++;
+    return key;
+}
+
+void hw_key_free(struct hw_key *key)
+{
+    if (key == NULL || --key->refs > 0)
+        return;
+    if (key->backend != NULL)
+        key->backend->unload(key);
+    EVP_PKEY_free(key->pkey);
+    OPENSSL_clear_free(key->rejection_seed, 32);
+    CRYPTO_THREAD_lock_free(key->lock);
+    OPENSSL_free(key);
+}
+
+int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey)
+{
+    EVP_PKEY_free(key->pkey);
+    key->pkey = pkey;
+    if (!EVP_PKEY_is_a(pkey, "RSA") && !EVP_PKEY_is_a(pkey, "RSA-PSS")) {
+        hw_raise(key->hw, HW_E_UNSUPPORTED, "key type %s is not supported, only RSA and RSA-PSS",
+                 EVP_PKEY_get0_type_name(pkey));
+        return 0;
+    }
+    key->size = (size_t)EVP_PKEY_get_size(pkey);
+    return 1;
+}
+
+static const struct hw_backend *custodian(struct hw *hw, const struct hw_generate *params)
+{
+    size_t i;
+
+    for (i = 0; i < BACKENDS; i++) {
+        if (params->custody == backends[i]->custody)
+            return backends[i];
+        if (params->custody == HW_CUSTODY_AUTO && backends[i]->can_generate(hw->state[i], params)) {
+            if (backends[i]->custody == HW_CUSTODY_FILE)
+                hw_log(hw, HW_LOG_WARN,
+                       "no TPM here that can make an RSA-%u key: the CPU makes it, custody file",
+                       params->bits);
+            return backends[i];
+        }
+    }
+    hw_raise(hw, HW_E_UNSUPPORTED, "no backend makes keys of this custody");
+    return NULL;
+}
+
+struct hw_key *hw_key_generate(struct hw *hw, const struct hw_generate *params)
+{
+    const struct hw_backend *backend = custodian(hw, params);
+    struct hw_key *key = backend != NULL ? hw_key_new(hw, backend) : NULL;
+
+    if (key == NULL)
+        return NULL;
+    if (!backend->generate(hw_backend_state(hw, backend), key, params)) {
+        hw_key_free(key);
+        return NULL;
+    }
+    return key;
+}
+
+struct hw_key *hw_key_load(struct hw *hw, enum hw_format format, const unsigned char *der, size_t len,
+                           hw_passphrase *ask, void *ask_arg)
+{
+    const struct hw_backend *backend = format == HW_FORMAT_PKCS8 ? &hw_backend_cpu : &hw_backend_tpm;
+    struct hw_key *key = hw_key_new(hw, backend);
+
+    if (key == NULL)
+        return NULL;
+    if (!backend->load(hw_backend_state(hw, backend), key, format, der, len, ask, ask_arg)) {
+        hw_key_free(key);
+        return NULL;
+    }
+    return key;
+}
+
+struct hw_key *hw_key_load_uri(struct hw *hw, const char *uri, hw_passphrase *ask, void *ask_arg)
+{
+    struct hw_key *key = hw_key_new(hw, &hw_backend_tpm);
+
+    if (key == NULL)
+        return NULL;
+    if (!hw_tpm_load_uri(key, uri, ask, ask_arg)) {
+        hw_key_free(key);
+        return NULL;
+    }
+    return key;
+}
+
+struct hw_key *hw_key_from_pkey(struct hw *hw, EVP_PKEY *pkey, int is_private)
+{
+    struct hw_key *key = hw_key_new(hw, is_private ? &hw_backend_cpu : NULL);
+
+    if (key == NULL) {
+        EVP_PKEY_free(pkey);
+        return NULL;
+    }
+    if (!(is_private ? hw_cpu_adopt(key, pkey) : hw_key_set0_pkey(key, pkey))) {
+        hw_key_free(key);
+        return NULL;
+    }
+    return key;
+}
+
+EVP_PKEY *hw_key_get0_pkey(const struct hw_key *key)
+{
+    return key->pkey;
+}
+
+int hw_key_is_private(const struct hw_key *key)
+{
+    return key->backend != NULL;
+}
+
+enum hw_custody hw_key_custody(const struct hw_key *key)
+{
+    return key->custody;
+}
+
+char *hw_key_describe(const struct hw_key *key)
+{
+    return key->backend != NULL ? key->backend->describe_key(key) : OPENSSL_strdup("public key only");
+}
+
+int hw_key_container(const struct hw_key *key, enum hw_format *format, unsigned char **der, size_t *len)
+{
+    if (key->backend == NULL) {
+        hw_raise(key->hw, HW_E_NOT_PRIVATE, "the key has no private part to write");
+        return 0;
+    }
+    return key->backend->container(key, format, der, len);
+}
+
+int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *arg)
+{
+    size_t i;
+
+    for (i = 0; i < BACKENDS; i++) {
+        char *line = backends[i]->describe(hw->state[i]);
+
+        if (line == NULL)
+            return 0;
+        print(arg, line);
+        OPENSSL_free(line);
+    }
+    return 1;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * hw: where private keys live and private operations happen.
+ *
+ * One interface over all backends (TPM, CPU, later accelerators). The layer knows nothing of OpenSSL's
+ * provider API; it uses OpenSSL's libcrypto for arithmetic, public operations and encodings through a
+ * library context that belongs to it alone, so that no call can come back into a provider built on hw.
+ *
+ * Conventions
+ *   - Functions return 1 (or a pointer) on success and 0 (or NULL) on failure. The place that knows the
+ *     cause reports it once through hw_config.error; callers add nothing.
+ *   - _new/_generate/_load hand ownership to the caller, get0 lends for as long as the object lives, get1
+ *     gives a reference that the caller frees.
+ *   - Lengths are bytes, sizes of keys are bits, integers in octet strings are big-endian.
+ *   - All functions on one struct hw or one struct hw_key may be called from any thread.
+ */
+#ifndef SIGNET_HW_H
+#define SIGNET_HW_H
+
+#include <openssl/types.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hw;     /* a set of backends with one configuration; one per provider or program */
+struct hw_key; /* a key, reference counted */
+
+/* Why an operation failed: what a caller can act on. The text says the rest. */
+enum hw_reason {
+    HW_E_INTERNAL = 1,     /* out of memory, a library refused what it should take */
+    HW_E_NO_DEVICE,        /* no such hardware here, or it cannot be reached */
+    HW_E_DEVICE,           /* the hardware failed the operation */
+    HW_E_FULL,             /* no room left in the hardware */
+    HW_E_AUTH,             /* wrong or missing passphrase */
+    HW_E_LOCKOUT,          /* the hardware refuses passphrases for now */
+    HW_E_BAD_KEY,          /* the key's data is malformed */
+    HW_E_FOREIGN_KEY,      /* well-formed, but not a key of this hardware */
+    HW_E_UNSUPPORTED,      /* size, exponent, algorithm, padding */
+    HW_E_BAD_INPUT,        /* data of a wrong length or out of range */
+    HW_E_NOT_PRIVATE,      /* the key has no private part here */
+    HW_E_WRONG_RESULT,     /* the hardware's result failed the check with the public key */
+    HW_E_CANCELLED,        /* the caller's progress function asked to stop */
+    HW_E_IO,               /* a file could not be read or written */
+};
+
+enum hw_level { HW_LOG_ERROR, HW_LOG_WARN, HW_LOG_INFO, HW_LOG_DEBUG };
+
+struct hw_config {
+    OSSL_LIB_CTX *libctx; /* private library context with the default provider loaded; borrowed */
+    const char *tcti;     /* TCTI string, or NULL for the first TPM found; copied */
+
+    /* Files that hold the passphrase of a key's parent and of the TPM's owner hierarchy, or NULL. Read when
+     * needed, wiped after; a trailing newline is not part of the passphrase. Copied. */
+    const char *parent_passphrase_file;
+    const char *owner_passphrase_file;
+
+    /* Where errors and log lines go. reason is an enum hw_reason, text one line without a newline. */
+    void (*error)(void *arg, int reason, const char *file, int line, const char *func, const char *text);
+    void (*log)(void *arg, enum hw_level level, const char *text);
+    enum hw_level level; /* lines above this level are not even formatted */
+    void *arg;
+};
+
+struct hw *hw_new(const struct hw_config *config);
+/* Flushes what this process has loaded into the hardware. Keys must have been freed. */
+void hw_free(struct hw *hw);
+
+/* ---- keys ---- */
+
+enum hw_custody {
+    HW_CUSTODY_AUTO, /* generation only: the TPM if one is here and can do the size, otherwise file */
+    HW_CUSTODY_TPM,  /* the private key is usable by one TPM only */
+    HW_CUSTODY_FILE, /* the private key is held in memory and in PKCS#8 */
+};
+
+/* Key types. The generation parameters name them; a loaded key tells its own. EC comes behind the same seam. */
+enum hw_type { HW_TYPE_RSA, HW_TYPE_RSA_PSS };
+
+/* Called about ten times a second during long work; returns 0 to cancel it. */
+typedef int hw_progress(void *arg);
+
+struct hw_generate {
+    enum hw_type type;
+    enum hw_custody custody;
+    unsigned bits;              /* size of the modulus */
+    const BIGNUM *e;            /* public exponent, NULL for 65537 */
+    const char *passphrase;     /* authorization of the new key, NULL for none (tpm only) */
+    const char *parent;         /* "owner", a persistent handle such as "0x81000001", or NULL: 0x81000001
+                                   if the TPM has a storage key there, otherwise "owner" (tpm only) */
+    const char *pss_md;         /* RSA-PSS: the only digest that the key may be used with, NULL for any
+                                   (a key in the TPM is bound to one: SHA-256 if NULL) */
+    const char *pss_mgf1_md;    /* RSA-PSS: NULL for the same as pss_md */
+    int pss_saltlen;            /* RSA-PSS: the least salt length in bytes, -1 for the digest's */
+    hw_progress *progress;      /* may be NULL */
+    void *progress_arg;
+};
+
+struct hw_key *hw_key_generate(struct hw *hw, const struct hw_generate *params);
+
+/* Containers a key can be loaded from and written to. */
+enum hw_format {
+    HW_FORMAT_TSS2,      /* TSS2 PRIVATE KEY, DER (draft-bottomley-tpm2-keys; OID 2.23.133.10.1.3) */
+    HW_FORMAT_REFERENCE, /* SIGNET KEY REFERENCE, DER: see hw/container.h */
+    HW_FORMAT_PKCS8,     /* PrivateKeyInfo, DER (RFC 5208), unencrypted */
+};
+
+/* Asks the person or program behind the process for a passphrase. Returns its length (0 is a valid length)
+ * or -1 if there is none to be had. what names the key. */
+typedef int hw_passphrase(void *arg, const char *what, char *buf, size_t size);
+
+/* Loads a key from a container. Nothing is sent to the hardware: the container tells the public key. ask is
+ * called only if the container says that the key has a passphrase; it may be NULL, and the key then fails
+ * at its first use. */
+struct hw_key *hw_key_load(struct hw *hw, enum hw_format format, const unsigned char *der, size_t len,
+                           hw_passphrase *ask, void *ask_arg);
+/* A key that stays in the hardware, named by what a signet: URI says after the colon: "handle=0x81010001" is
+ * a persistent handle of the TPM (0x81000000 to 0x81ffffff), ";auth=ask" says that it has a passphrase. Reads
+ * the public key from the hardware. */
+struct hw_key *hw_key_load_uri(struct hw *hw, const char *uri, hw_passphrase *ask, void *ask_arg);
+/* A key that is in OpenSSL's hands already: public only, or private with custody file. Takes over the
+ * reference to pkey, which must be of the private library context. */
+struct hw_key *hw_key_from_pkey(struct hw *hw, EVP_PKEY *pkey, int is_private);
+
+struct hw_key *hw_key_get1(struct hw_key *key);
+void hw_key_free(struct hw_key *key);
+
+/* The public part (for custody file: the whole key), in the private library context. */
+EVP_PKEY *hw_key_get0_pkey(const struct hw_key *key);
+int hw_key_is_private(const struct hw_key *key);
+enum hw_custody hw_key_custody(const struct hw_key *key);
+/* One line for people: "TPM at swtpm:port=2321, parent 0x81000001, passphrase". The caller frees it with
+ * OPENSSL_free. */
+char *hw_key_describe(const struct hw_key *key);
+/* The key's container, for custody tpm: TSS2, or a reference for a persistent key. *format is set and the
+ * DER is the caller's (OPENSSL_free). */
+int hw_key_container(const struct hw_key *key, enum hw_format *format, unsigned char **der, size_t *len);
+
+/* ---- RSA private operations ---- */
+
+enum hw_rsa_mode {
+    HW_RSA_NONE,  /* the input is as long as the modulus (RFC 8017 section 5) */
+    HW_RSA_PKCS1, /* RSASSA-PKCS1-v1_5 / RSAES-PKCS1-v1_5 */
+    HW_RSA_PSS,   /* RSASSA-PSS */
+    HW_RSA_OAEP,  /* RSAES-OAEP */
+    HW_RSA_TLS,   /* RSAES-PKCS1-v1_5 of a TLS premaster secret (RFC 5246 section 7.4.7.1) */
+};
+
+struct hw_rsa_padding {
+    enum hw_rsa_mode mode;
+    const char *md;      /* digest of the message or OAEP's; NULL: PKCS#1 v1.5 of the bare input */
+    const char *mgf1_md; /* NULL: the same as md */
+    size_t saltlen;      /* PSS: bytes */
+    const unsigned char *label; /* OAEP: may be NULL */
+    size_t label_len;
+    unsigned tls_version;     /* TLS: the version the client offered, 0x0303 */
+    unsigned tls_alt_version; /* TLS: a second version to accept, or 0 */
+};
+
+/* Signs a digest (or bare input). sig must hold the modulus's length; exactly that much is written. */
+int hw_rsa_sign(struct hw_key *key, const struct hw_rsa_padding *padding, const unsigned char *digest,
+                size_t digest_len, unsigned char *sig);
+
+/* Decrypts a ciphertext as long as the modulus. out must hold the modulus's length; *out_len is set.
+ * RSAES-PKCS1-v1_5 never tells whether the padding was right: a wrong one gives a message that is random
+ * but the same for the same ciphertext (implicit rejection), or for TLS 48 random bytes. */
+int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, const unsigned char *in,
+                   size_t in_len, unsigned char *out, size_t *out_len);
+
+/* ---- the hardware itself ---- */
+
+/* Calls print with one line a backend: what is here, how it is reached, what it can do. */
+int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *arg);
+/* Copies a key that is in a TSS2 container to a persistent handle (0x81000000 to 0x817fffff, TPM 2.0
+ * Library part 2 section 7.5) and returns the key that lives there. */
+struct hw_key *hw_key_persist(struct hw_key *key, uint32_t handle);
+/* Removes what is at a persistent handle. */
+int hw_evict(struct hw *hw, uint32_t handle);
+/* Random bytes from the TPM. */
+int hw_random(struct hw *hw, unsigned char *out, size_t len);
+
+#endif

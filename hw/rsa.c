@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+/* RSA signatures and decryption over any backend: encode, one private operation, check. */
+#include "backend.h"
+#include "pad.h"
+
+#include <openssl/hmac.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+#define RSA_MAX_SIZE 2048 /* bytes: 16384-bit keys, OpenSSL's own limit */
+
+/* Fetches the digests a padding names; NULL stays NULL. */
+static int fetch_digests(struct hw_key *key, const struct hw_rsa_padding *padding, EVP_MD **md, EVP_MD **mgf1_md)
+{
+    const char *mgf1_name = padding->mgf1_md != NULL ? padding->mgf1_md : padding->md;
+    OSSL_LIB_CTX *libctx = hw_libctx(key->hw);
+
+    *md = padding->md != NULL ? EVP_MD_fetch(libctx, padding->md, NULL) : NULL;
+    *mgf1_md = mgf1_name != NULL ? EVP_MD_fetch(libctx, mgf1_name, NULL) : NULL;
+    if ((padding->md == NULL || *md != NULL) && (mgf1_name == NULL || *mgf1_md != NULL))
+        return 1;
+    hw_raise(key->hw, HW_E_UNSUPPORTED, "digest %s is not known", *md == NULL ? padding->md : mgf1_name);
+    return 0;
+}
+
+/* out = in^e mod n, both as long as the modulus. */
+static int public_operation(const struct hw_key *key, const unsigned char *in, unsigned char *out)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->pkey, NULL);
+    size_t len = key->size;
+    int ok;
+
+    ok = ctx != NULL && EVP_PKEY_encrypt_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
+         EVP_PKEY_encrypt(ctx, out, &len, in, key->size) > 0 && len == key->size;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
+int hw_rsa_check(const struct hw_key *key, const struct hw_op *op)
+{
+    unsigned char back[RSA_MAX_SIZE];
+    EVP_PKEY_CTX *ctx;
+    EVP_MD *md;
+    int ok;
+
+    if (op->out_len != key->size || key->size > sizeof(back))
+        return 0;
+    if (op->kind == HW_OP_RSA_RAW)
+        return public_operation(key, op->out, back) && CRYPTO_memcmp(back, op->in, key->size) == 0;
+
+    md = EVP_MD_fetch(hw_libctx(key->hw), op->md, NULL);
+    ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->pkey, NULL);
+    ok = md != NULL && ctx != NULL && EVP_PKEY_verify_init(ctx) > 0 &&
+         EVP_PKEY_CTX_set_rsa_padding(ctx, op->kind == HW_OP_RSA_PSS ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) > 0 &&
+         EVP_PKEY_CTX_set_signature_md(ctx, md) > 0 &&
+         (op->kind != HW_OP_RSA_PSS || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)op->saltlen) > 0) &&
+         EVP_PKEY_verify(ctx, op->out, op->out_len, op->in, op->in_len) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    EVP_MD_free(md);
+    return ok;
+}
+
+static int operate_raw(struct hw_key *key, const unsigned char *in, unsigned char *out)
+{
+    struct hw_op op = {.kind = HW_OP_RSA_RAW, .in = in, .in_len = key->size, .out = out, .out_size = key->size};
+
+    return key->backend->operate(key, &op);
+}
+
+/* For keys that their hardware lets only sign: it pads the digest itself. */
+static int operate_padded(struct hw_key *key, enum hw_op_kind kind, const struct hw_rsa_padding *padding,
+                          const unsigned char *digest, size_t digest_len, unsigned char *sig)
+{
+    struct hw_op op = {.kind = kind, .md = padding->md, .saltlen = padding->saltlen, .in = digest,
+                       .in_len = digest_len, .out = sig, .out_size = key->size};
+
+    return key->backend->operate(key, &op);
+}
+
+/* Has the key a private part that can do anything at all? */
+static int is_ready(struct hw_key *key)
+{
+    if (key->backend == NULL) {
+        hw_raise(key->hw, HW_E_NOT_PRIVATE, "the key has no private part: it can neither sign nor decrypt");
+        return 0;
+    }
+    return key->ops != 0 || key->backend->prepare(key);
+}
+
+static int encode(struct hw_key *key, const struct hw_rsa_padding *padding, const EVP_MD *md,
+                  const EVP_MD *mgf1_md, const unsigned char *digest, size_t digest_len, unsigned char *em)
+{
+    const char *why = "this padding does not sign";
+    int ok = 0;
+
+    switch (padding->mode) {
+    case HW_RSA_NONE:
+        if (digest_len == key->size) {
+            memcpy(em, digest, digest_len);
+            ok = 1;
+        }
+        why = "without padding the input must be as long as the modulus";
+        break;
+    case HW_RSA_PKCS1:
+        ok = pad_pkcs1_sign(em, key->size, md, digest, digest_len, &why);
+        break;
+    case HW_RSA_PSS:
+        if (md == NULL || (size_t)EVP_MD_get_size(md) != digest_len)
+            why = "PSS needs a digest, as long as its algorithm says";
+        else
+            ok = pad_pss(hw_libctx(key->hw), em, key->size, (unsigned)EVP_PKEY_get_bits(key->pkey), md, mgf1_md,
+                         padding->saltlen, digest, &why);
+        break;
+    case HW_RSA_OAEP:
+    case HW_RSA_TLS:
+        break;
+    }
+    if (!ok)
+        hw_raise(key->hw, HW_E_BAD_INPUT, "RSA-%d signature: %s", EVP_PKEY_get_bits(key->pkey), why);
+    return ok;
+}
+
+int hw_rsa_sign(struct hw_key *key, const struct hw_rsa_padding *padding, const unsigned char *digest,
+                size_t digest_len, unsigned char *sig)
+{
+    unsigned char em[RSA_MAX_SIZE];
+    EVP_MD *md = NULL, *mgf1_md = NULL;
+    int ok = 0;
+
+    if (!is_ready(key))
+        return 0;
+    if (key->size > sizeof(em) || !fetch_digests(key, padding, &md, &mgf1_md))
+        goto out;
+    if (key->ops & HW_OP_RSA_RAW) {
+        ok = encode(key, padding, md, mgf1_md, digest, digest_len, em) && operate_raw(key, em, sig);
+    } else if (padding->mode == HW_RSA_PKCS1 && md != NULL && (key->ops & HW_OP_RSA_PKCS1)) {
+        ok = operate_padded(key, HW_OP_RSA_PKCS1, padding, digest, digest_len, sig);
+    } else if (padding->mode == HW_RSA_PSS && md != NULL && (key->ops & HW_OP_RSA_PSS)) {
+        ok = operate_padded(key, HW_OP_RSA_PSS, padding, digest, digest_len, sig);
+    } else {
+        hw_raise(key->hw, HW_E_UNSUPPORTED,
+                 "the key may only be used with padding done by its hardware, and not with this one");
+    }
+out:
+    OPENSSL_cleanse(em, sizeof(em));
+    EVP_MD_free(md);
+    EVP_MD_free(mgf1_md);
+    return ok;
+}
+
+/* The key for implicit rejection must be secret, depend on key and ciphertext, and be the same in every
+ * process that serves the key. Where the private exponent is out of reach, the private operation on a
+ * fixed full-domain value takes its place; nobody else can compute it. Made once a key. */
+static int rejection_key(struct hw_key *key, const unsigned char *in, size_t in_len, unsigned char kdk[32])
+{
+    static const unsigned char label[] = "signet implicit rejection";
+    OSSL_LIB_CTX *libctx = hw_libctx(key->hw);
+    EVP_MD *sha256 = EVP_MD_fetch(libctx, "SHA256", NULL);
+    unsigned char x[RSA_MAX_SIZE] = {0}, y[RSA_MAX_SIZE];
+    unsigned char *seed = NULL;
+    size_t len = 32;
+    int ok = sha256 != NULL && CRYPTO_THREAD_read_lock(key->lock);
+
+    if (!ok)
+        goto out;
+    seed = key->rejection_seed;
+    CRYPTO_THREAD_unlock(key->lock);
+    if (seed == NULL) {
+        ok = (seed = OPENSSL_malloc(len)) != NULL &&
+             pad_mgf1_xor(x + 1, key->size - 1, label, sizeof(label) - 1, sha256) && operate_raw(key, x, y) &&
+             EVP_Digest(y, key->size, seed, NULL, sha256, NULL) && CRYPTO_THREAD_write_lock(key->lock);
+        if (!ok) {
+            OPENSSL_clear_free(seed, len);
+            goto out;
+        }
+        if (key->rejection_seed == NULL) {
+            key->rejection_seed = seed;
+        } else {
+            OPENSSL_clear_free(seed, len);
+            seed = key->rejection_seed;
+        }
+        CRYPTO_THREAD_unlock(key->lock);
+    }
+    ok = EVP_Q_mac(libctx, "HMAC", NULL, "SHA256", NULL, seed, len, in, in_len, kdk, 32, &len) != NULL;
+out:
+    OPENSSL_cleanse(y, sizeof(y));
+    EVP_MD_free(sha256);
+    return ok;
+}
+
+int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, const unsigned char *in,
+                   size_t in_len, unsigned char *out, size_t *out_len)
+{
+    unsigned char em[RSA_MAX_SIZE], kdk[32];
+    OSSL_LIB_CTX *libctx = hw_libctx(key->hw);
+    EVP_MD *md = NULL, *mgf1_md = NULL;
+    int ok = 0;
+
+    if (!is_ready(key))
+        return 0;
+    if (!(key->ops & HW_OP_RSA_RAW)) {
+        hw_raise(key->hw, HW_E_UNSUPPORTED, "the key may only sign, it can't decrypt");
+        return 0;
+    }
+    if (in_len != key->size || key->size > sizeof(em)) {
+        hw_raise(key->hw, HW_E_BAD_INPUT, "the ciphertext has %zu bytes, not the modulus's %zu", in_len, key->size);
+        return 0;
+    }
+    if (!fetch_digests(key, padding, &md, &mgf1_md) || !operate_raw(key, in, em))
+        goto out;
+    switch (padding->mode) {
+    case HW_RSA_NONE:
+        memcpy(out, em, key->size);
+        *out_len = key->size;
+        ok = 1;
+        break;
+    case HW_RSA_PKCS1:
+        ok = rejection_key(key, in, in_len, kdk) &&
+             pad_pkcs1_decrypt(libctx, out, out_len, em, key->size, kdk);
+        break;
+    case HW_RSA_TLS:
+        ok = pad_tls_decrypt(libctx, out, em, key->size, padding->tls_version, padding->tls_alt_version);
+        *out_len = 48;
+        break;
+    case HW_RSA_OAEP:
+        ok = md != NULL && pad_oaep_decrypt(out, out_len, em, key->size, md, mgf1_md, padding->label,
+                                            padding->label_len);
+        if (!ok)
+            hw_raise(key->hw, HW_E_BAD_INPUT, "OAEP decoding failed: not for this key, digest or label");
+        break;
+    case HW_RSA_PSS:
+        hw_raise(key->hw, HW_E_UNSUPPORTED, "PSS does not decrypt");
+        break;
+    }
+out:
+    OPENSSL_cleanse(em, sizeof(em));
+    OPENSSL_cleanse(kdk, sizeof(kdk));
+    EVP_MD_free(md);
+    EVP_MD_free(mgf1_md);
+    return ok;
+}

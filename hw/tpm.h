@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The inside of the TPM backend. Private to hw/tpm*.c.
+ *
+ * One struct tpm is one TPM as one process sees it: one ESAPI context, used under one lock, opened at the
+ * first command. After fork the child drops its copy without a word to the TPM and opens its own.
+ */
+#ifndef SIGNET_HW_TPM_H
+#define SIGNET_HW_TPM_H
+
+#include "backend.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_tcti.h>
+
+#define TPM_SRK              0x81000001u /* where TCG provisioning puts the storage root key */
+#define TPM_PERSISTENT_FIRST 0x81000000u
+#define TPM_PERSISTENT_LAST  0x81ffffffu
+#define TPM_OWNER_LAST       0x817fffffu /* above: the platform's */
+
+struct tpm_key {
+    struct hw_key *key;
+    TPM2B_PUBLIC pub;
+    TPM2B_PRIVATE priv; /* size 0 for a persistent key */
+    uint32_t parent;
+    int rsa_parent;
+    uint32_t persistent; /* handle, or 0 */
+    int has_auth;
+    int has_passphrase; /* auth holds it */
+    TPM2B_AUTH auth;
+
+    /* What follows belongs to the connection: guarded by its lock. */
+    ESYS_TR tr;          /* ESYS_TR_NONE while not loaded */
+    unsigned epoch;      /* of the connection that tr belongs to */
+    TPMS_CONTEXT *saved; /* the loaded object as ContextSave gave it, or NULL */
+    struct tpm_key *newer, *older; /* in the list of loaded keys */
+};
+
+struct tpm {
+    struct hw *hw;
+    char *conf; /* TCTI asked for, or NULL */
+    char *parent_passphrase_file;
+    char *owner_passphrase_file;
+
+    pthread_mutex_t lock;
+    struct tpm *next;   /* in the list that fork handlers walk */
+    int locked_by_fork; /* between the prepare and the parent handler */
+    int inherited;      /* esys and tcti are a copy of the parent process's */
+
+    char name[128]; /* TCTI in use, or what was tried: for messages */
+    int is_managed; /* a resource manager swaps objects and frees them when the connection closes */
+    int is_inherited_safe; /* closing the copy of the connection can't disturb the parent's */
+    TSS2_TCTI_CONTEXT *tcti;
+    ESYS_CONTEXT *esys;
+    struct tpm_key *newest, *oldest; /* loaded transient keys by last use */
+    unsigned epoch;                  /* of the connection; a key's tr is of its own epoch only */
+    uint32_t parent_handle;          /* the persistent parent that parent_tr stands for */
+    ESYS_TR parent_tr;
+};
+
+/* ---- tpm_connection.c ---- */
+
+int tpm_connection_init(struct tpm *tpm);
+void tpm_connection_free(struct tpm *tpm);
+/* Takes the lock and drops what fork left over. Raises if this thread has it already. */
+int tpm_lock(struct tpm *tpm);
+void tpm_unlock(struct tpm *tpm);
+/* Opens the connection if there is none. The rest is called with the lock held. */
+TSS2_RC tpm_connect(struct tpm *tpm);
+/* Closes it; objects are flushed first if the TPM still answers (is_alive). */
+void tpm_disconnect(struct tpm *tpm, int is_alive);
+
+/* What a response code calls for. */
+enum tpm_remedy {
+    TPM_GIVE_UP,
+    TPM_RECONNECT, /* the connection broke: the TPM may be back */
+    TPM_STARTUP,   /* the TPM was reset and nobody started it */
+    TPM_RELOAD,    /* a handle went stale: somebody flushed it, or the TPM was reset */
+};
+enum tpm_remedy tpm_remedy(TSS2_RC rc);
+/* Applies it. Returns 1 if the command is worth another try; attempt counts from 0. k may be NULL. */
+int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt);
+
+/* ---- tpm_tcti.c, tpm_device.c ---- */
+
+/* Opens conf or, if it is NULL, the first TPM found. Sets name and is_managed also on failure. */
+TSS2_RC tpm_tcti_open(struct tpm *tpm, TSS2_TCTI_CONTEXT **tcti);
+/* A TCTI for the kernel's character devices; exclusive ones are opened for each command only. */
+TSS2_RC tpm_device_open(const char *path, int is_exclusive, TSS2_TCTI_CONTEXT **tcti);
+
+/* ---- tpm_slots.c ---- */
+
+/* Makes k loaded: k->tr is valid when this succeeds. */
+TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k);
+/* Forgets that k is loaded. do_flush: also in the TPM. */
+void tpm_slots_drop(struct tpm *tpm, struct tpm_key *k, int do_flush);
+void tpm_slots_drop_all(struct tpm *tpm, int do_flush);
+/* Frees one slot for a command that was refused with object memory; keep is spared. */
+int tpm_slots_make_room(struct tpm *tpm, const struct tpm_key *keep);
+/* The parent of a key: is_transient tells the caller to flush it. */
+TSS2_RC tpm_parent(struct tpm *tpm, uint32_t handle, int rsa_parent, ESYS_TR *tr, int *is_transient);
+/* Reads a passphrase file into auth; an absent (NULL) file is an empty passphrase. Raises. */
+int tpm_read_passphrase(struct tpm *tpm, const char *file, TPM2B_AUTH *auth);
+
+/* ---- tpm_error.c ---- */
+
+/* The response code without its layer and without the number of the handle, session or parameter. */
+uint32_t tpm_rc_base(TSS2_RC rc);
+int tpm_rc_is_tpm(TSS2_RC rc);
+/* Raises what failed, on which TPM, why, and what to try. Always returns 0. */
+int tpm_raise(struct tpm *tpm, TSS2_RC rc, const char *what);
+
+/* Values of count consecutive TPM properties (TPM2_PT_…) from first; 0 where the TPM has no answer. */
+TSS2_RC tpm_properties(struct tpm *tpm, uint32_t first, uint32_t *values, uint32_t count);
+
+/* ---- tpm_public.c ---- */
+
+/* Checks a public area from outside and fills key's pkey and ops from it. Raises. */
+int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *where);
+
+/* ---- tpm_generate.c ---- */
+
+int tpm_can_generate(void *state, const struct hw_generate *params);
+int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *params);
+
+/* ---- tpm_manage.c ---- */
+
+char *tpm_describe(void *state);
+
+/* ---- tpm.c ---- */
+
+struct tpm_key *tpm_key_new(struct hw_key *key);
+#define HANDLE_URI_MAX 32
+void tpm_handle_uri(char uri[HANDLE_URI_MAX], const struct tpm_key *k);
+
+#endif

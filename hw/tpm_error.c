@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/* TPM response codes (TPM 2.0 Library part 2 section 6.6) as errors that say what to try. */
+#include "tpm.h"
+
+#include <string.h>
+#include <tss2/tss2_rc.h>
+
+int tpm_rc_is_tpm(TSS2_RC rc)
+{
+    TSS2_RC layer = rc & TSS2_RC_LAYER_MASK;
+
+    /* A resource manager passes on the TPM's codes in a layer of its own, and speaks them itself. */
+    return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER || layer == TSS2_RESMGR_RC_LAYER;
+}
+
+uint32_t tpm_rc_base(TSS2_RC rc)
+{
+    rc &= ~TSS2_RC_LAYER_MASK;
+    /* Format one: bits 8 to 11 number the handle, session or parameter, bit 6 says parameter. */
+    return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3f) : rc;
+}
+
+TSS2_RC tpm_properties(struct tpm *tpm, uint32_t first, uint32_t *values, uint32_t count)
+{
+    TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    TSS2_RC rc;
+    uint32_t i;
+
+    memset(values, 0, count * sizeof(*values));
+    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES, first, count,
+                            &more, &data);
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    for (i = 0; i < data->data.tpmProperties.count; i++) {
+        const TPMS_TAGGED_PROPERTY *property = &data->data.tpmProperties.tpmProperty[i];
+
+        if (property->property >= first && property->property - first < count)
+            values[property->property - first] = property->value;
+    }
+    Esys_Free(data);
+    return TSS2_RC_SUCCESS;
+}
+
+static int raise_lockout(struct tpm *tpm, const char *what)
+{
+    /* LOCKOUT_COUNTER, MAX_AUTH_FAIL, LOCKOUT_INTERVAL, LOCKOUT_RECOVERY */
+    uint32_t v[4];
+
+    tpm_properties(tpm, TPM2_PT_LOCKOUT_COUNTER, v, 4); /* zeros where it has no answer */
+    hw_raise(tpm->hw, HW_E_LOCKOUT,
+             "%s: the TPM at %s is in lockout after %u wrong passphrases (it allows %u); it takes the next one in "
+             "at most %u seconds; to end the lockout now: tpm2_dictionarylockout --clear-lockout",
+             what, tpm->name, v[0], v[1], v[2]);
+    return 0;
+}
+
+struct meaning {
+    uint32_t base;
+    enum hw_reason reason;
+    const char *text;
+};
+
+static const struct meaning meanings[] = {
+    {TPM2_RC_AUTH_FAIL, HW_E_AUTH, "wrong passphrase"},
+    {TPM2_RC_BAD_AUTH, HW_E_AUTH, "wrong passphrase"},
+    {TPM2_RC_AUTH_MISSING, HW_E_AUTH, "a passphrase is needed"},
+    {TPM2_RC_INTEGRITY, HW_E_FOREIGN_KEY,
+     "the key was not made by this TPM under this parent (another TPM, a cleared one, or damaged data)"},
+    {TPM2_RC_HANDLE, HW_E_FOREIGN_KEY, "there is no such object; if it is the parent, make a storage key there"},
+    {TPM2_RC_OBJECT_MEMORY, HW_E_FULL, "no object slot is free, and none could be freed"},
+    {TPM2_RC_NV_SPACE, HW_E_FULL, "no room for another persistent key; evict one"},
+    {TPM2_RC_NV_DEFINED, HW_E_FULL, "the handle is taken; evict it or take another"},
+    {TPM2_RC_KEY_SIZE, HW_E_UNSUPPORTED, "the TPM does not support this key size"},
+    {TPM2_RC_VALUE, HW_E_UNSUPPORTED, "the TPM does not support a value, such as the key's size"},
+    {TPM2_RC_RANGE, HW_E_UNSUPPORTED, "the TPM does not support a value, such as the public exponent"},
+    {TPM2_RC_HASH, HW_E_UNSUPPORTED, "the TPM does not support the digest"},
+    {TPM2_RC_SCHEME, HW_E_UNSUPPORTED, "the TPM does not allow this padding with this key"},
+    {TPM2_RC_KEY, HW_E_UNSUPPORTED, "the TPM does not allow this use of the key"},
+    {TPM2_RC_ATTRIBUTES, HW_E_UNSUPPORTED, "the TPM does not allow this use of the key"},
+    {TPM2_RC_HIERARCHY, HW_E_UNSUPPORTED, "the parent is neither a persistent handle nor a hierarchy"},
+    {TPM2_RC_CANCELED, HW_E_CANCELLED, "cancelled"},
+};
+
+int tpm_raise(struct tpm *tpm, TSS2_RC rc, const char *what)
+{
+    uint32_t base = tpm_rc_base(rc);
+    size_t i;
+
+    if (tpm->esys == NULL || tpm_remedy(rc) == TPM_RECONNECT) {
+        hw_raise(tpm->hw, HW_E_NO_DEVICE,
+                 "%s: no TPM answers at %s; set tcti in openssl.cnf or SIGNET_TCTI, and check that this user may "
+                 "use the device",
+                 what, tpm->name);
+        return 0;
+    }
+    if (tpm_rc_is_tpm(rc) && base == TPM2_RC_LOCKOUT)
+        return raise_lockout(tpm, what);
+    for (i = 0; tpm_rc_is_tpm(rc) && i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        if (meanings[i].base == base) {
+            hw_raise(tpm->hw, meanings[i].reason, "%s: TPM at %s: %s (0x%x)", what, tpm->name, meanings[i].text, rc);
+            return 0;
+        }
+    }
+    hw_raise(tpm->hw, HW_E_DEVICE, "%s: TPM at %s: %s (0x%x)", what, tpm->name, Tss2_RC_Decode(rc), rc);
+    return 0;
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loaded keys as a cache over the TPM's few object slots (three on many chips). The least recently used one
+ * makes room; its saved context brings it back with one command and without its parent.
+ */
+#include "tpm.h"
+
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRANSIENT_MAX 64 /* handles asked for at a time when looking for abandoned objects */
+
+static int is_full(TSS2_RC rc)
+{
+    uint32_t base = tpm_rc_base(rc);
+
+    return rc != TSS2_RC_SUCCESS && (base == TPM2_RC_OBJECT_MEMORY || base == TPM2_RC_OBJECT_HANDLES);
+}
+
+static int is_loaded(const struct tpm *tpm, const struct tpm_key *k)
+{
+    return k->tr != ESYS_TR_NONE && k->epoch == tpm->epoch;
+}
+
+static void unlink_key(struct tpm *tpm, struct tpm_key *k)
+{
+    *(k->newer != NULL ? &k->newer->older : &tpm->newest) = k->older;
+    *(k->older != NULL ? &k->older->newer : &tpm->oldest) = k->newer;
+    k->newer = k->older = NULL;
+}
+
+static void link_newest(struct tpm *tpm, struct tpm_key *k)
+{
+    k->older = tpm->newest;
+    *(tpm->newest != NULL ? &tpm->newest->newer : &tpm->oldest) = k;
+    tpm->newest = k;
+}
+
+void tpm_slots_drop(struct tpm *tpm, struct tpm_key *k, int do_flush)
+{
+    if (!is_loaded(tpm, k))
+        return;
+    /* Closing only forgets the ESAPI's copy; a persistent key stays where it is anyway. */
+    if (!do_flush || k->persistent != 0 || Esys_FlushContext(tpm->esys, k->tr) != TSS2_RC_SUCCESS)
+        Esys_TR_Close(tpm->esys, &k->tr);
+    k->tr = ESYS_TR_NONE;
+    if (k->persistent == 0)
+        unlink_key(tpm, k);
+}
+
+void tpm_slots_drop_all(struct tpm *tpm, int do_flush)
+{
+    while (tpm->newest != NULL)
+        tpm_slots_drop(tpm, tpm->newest, do_flush);
+}
+
+static void evict(struct tpm *tpm, struct tpm_key *k)
+{
+    if (k->saved == NULL && Esys_ContextSave(tpm->esys, k->tr, &k->saved) != TSS2_RC_SUCCESS)
+        k->saved = NULL; /* it will be loaded from its container */
+    tpm_slots_drop(tpm, k, 1);
+}
+
+/* Without a resource manager, objects of processes that died, or of others that share the TPM, may hold
+ * every slot. Nobody else can free them; a live Signet notices and loads its key again. */
+static int flush_abandoned(struct tpm *tpm)
+{
+    TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    TPM2_HANDLE handle = 0;
+    ESYS_TR tr;
+    unsigned char pick = 0;
+    TSS2_RC rc;
+
+    if (tpm->is_managed)
+        return 0;
+    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
+                            TPM2_TRANSIENT_FIRST, TRANSIENT_MAX, &more, &data);
+    if (rc != TSS2_RC_SUCCESS)
+        return 0;
+    /* Any of them, so that two processes that need a slot do not keep taking each other's. */
+    RAND_bytes_ex(hw_libctx(tpm->hw), &pick, 1, 0);
+    if (data->data.handles.count > 0)
+        handle = data->data.handles.handle[pick % data->data.handles.count];
+    Esys_Free(data);
+    if (handle == 0)
+        return 0;
+    hw_log(tpm->hw, HW_LOG_WARN, "TPM at %s is full: flushing object 0x%08x that another process left there",
+           tpm->name, handle);
+    rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+    /* Gone in the meantime is as good as flushed. */
+    return rc != TSS2_RC_SUCCESS || Esys_FlushContext(tpm->esys, tr) == TSS2_RC_SUCCESS;
+}
+
+int tpm_slots_make_room(struct tpm *tpm, const struct tpm_key *keep)
+{
+    struct tpm_key *k = tpm->oldest;
+
+    if (k == keep && k != NULL)
+        k = k->newer;
+    if (k == NULL)
+        return flush_abandoned(tpm);
+    evict(tpm, k);
+    return 1;
+}
+
+int tpm_read_passphrase(struct tpm *tpm, const char *file, TPM2B_AUTH *auth)
+{
+    ssize_t n;
+    int fd;
+
+    auth->size = 0;
+    if (file == NULL)
+        return 1;
+    fd = open(file, O_RDONLY | O_CLOEXEC);
+    n = fd >= 0 ? read(fd, auth->buffer, sizeof(auth->buffer)) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (n < 0) {
+        hw_raise(tpm->hw, HW_E_IO, "passphrase file %s can't be read", file);
+        return 0;
+    }
+    if (n > 0 && auth->buffer[n - 1] == '\n')
+        n--;
+    auth->size = (UINT16)n;
+    return 1;
+}
+
+static TSS2_RC set_auth_from_file(struct tpm *tpm, ESYS_TR tr, const char *file)
+{
+    TPM2B_AUTH auth;
+    TSS2_RC rc;
+
+    if (!tpm_read_passphrase(tpm, file, &auth))
+        return TSS2_ESYS_RC_BAD_VALUE;
+    rc = Esys_TR_SetAuth(tpm->esys, tr, &auth);
+    OPENSSL_cleanse(&auth, sizeof(auth));
+    return rc;
+}
+
+/* The default storage primary that TSS2 PRIVATE KEY files mean by a hierarchy as parent: the same template
+ * always gives the same key, so it needs no storage (TCG EK credential profile's ECC P-256 template H-1's
+ * shape for a storage key; RSA-2048 where the file says rsaParent). */
+static TSS2_RC create_primary(struct tpm *tpm, uint32_t hierarchy, int rsa_parent, ESYS_TR *tr)
+{
+    static const TPM2B_PUBLIC ecc = {
+        .publicArea = {
+            .type = TPM2_ALG_ECC,
+            .nameAlg = TPM2_ALG_SHA256,
+            .objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT |
+                                TPMA_OBJECT_NODA | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                TPMA_OBJECT_SENSITIVEDATAORIGIN,
+            .parameters.eccDetail = {
+                .symmetric = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB},
+                .scheme.scheme = TPM2_ALG_NULL,
+                .curveID = TPM2_ECC_NIST_P256,
+                .kdf.scheme = TPM2_ALG_NULL,
+            },
+        },
+    };
+    static const TPM2B_SENSITIVE_CREATE no_auth = {0};
+    static const TPM2B_DATA no_data = {0};
+    static const TPML_PCR_SELECTION no_pcr = {0};
+    TPM2B_PUBLIC template = ecc;
+    ESYS_TR parent;
+    TSS2_RC rc;
+
+    switch (hierarchy) {
+    case TPM2_RH_OWNER:
+        parent = ESYS_TR_RH_OWNER;
+        break;
+    case TPM2_RH_ENDORSEMENT:
+        parent = ESYS_TR_RH_ENDORSEMENT;
+        break;
+    case TPM2_RH_PLATFORM:
+        parent = ESYS_TR_RH_PLATFORM;
+        break;
+    case TPM2_RH_NULL:
+        parent = ESYS_TR_RH_NULL;
+        break;
+    default:
+        return TPM2_RC_HIERARCHY;
+    }
+    if (rsa_parent) {
+        template.publicArea.type = TPM2_ALG_RSA;
+        template.publicArea.parameters.rsaDetail = (TPMS_RSA_PARMS){
+            .symmetric = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB},
+            .scheme.scheme = TPM2_ALG_NULL,
+            .keyBits = 2048,
+        };
+        memset(&template.publicArea.unique, 0, sizeof(template.publicArea.unique));
+    }
+    if (parent == ESYS_TR_RH_OWNER) {
+        rc = set_auth_from_file(tpm, parent, tpm->owner_passphrase_file);
+        if (rc != TSS2_RC_SUCCESS)
+            return rc;
+    }
+    for (;;) {
+        rc = Esys_CreatePrimary(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
+                                &template, &no_data, &no_pcr, tr, NULL, NULL, NULL, NULL);
+        if (!is_full(rc) || !tpm_slots_make_room(tpm, NULL))
+            return rc;
+    }
+}
+
+TSS2_RC tpm_parent(struct tpm *tpm, uint32_t handle, int rsa_parent, ESYS_TR *tr, int *is_transient)
+{
+    TSS2_RC rc;
+
+    *is_transient = 0;
+    if (handle < TPM_PERSISTENT_FIRST || handle > TPM_PERSISTENT_LAST) {
+        *is_transient = 1;
+        return create_primary(tpm, handle, rsa_parent, tr);
+    }
+    if (tpm->parent_handle != handle) {
+        if (tpm->parent_tr != ESYS_TR_NONE)
+            Esys_TR_Close(tpm->esys, &tpm->parent_tr);
+        tpm->parent_handle = 0;
+        rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tpm->parent_tr);
+        if (rc == TSS2_RC_SUCCESS)
+            rc = set_auth_from_file(tpm, tpm->parent_tr, tpm->parent_passphrase_file);
+        if (rc != TSS2_RC_SUCCESS)
+            return rc;
+        tpm->parent_handle = handle;
+    }
+    *tr = tpm->parent_tr;
+    return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC load_container(struct tpm *tpm, struct tpm_key *k)
+{
+    ESYS_TR parent;
+    int is_transient;
+    TSS2_RC rc = tpm_parent(tpm, k->parent, k->rsa_parent, &parent, &is_transient);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    do
+        rc = Esys_Load(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &k->priv, &k->pub, &k->tr);
+    while (is_full(rc) && tpm_slots_make_room(tpm, NULL));
+    if (is_transient && Esys_FlushContext(tpm->esys, parent) != TSS2_RC_SUCCESS)
+        Esys_TR_Close(tpm->esys, &parent);
+    return rc;
+}
+
+static TSS2_RC load_saved(struct tpm *tpm, struct tpm_key *k)
+{
+    TSS2_RC rc;
+
+    do
+        rc = Esys_ContextLoad(tpm->esys, k->saved, &k->tr);
+    while (is_full(rc) && tpm_slots_make_room(tpm, NULL));
+    if (rc == TSS2_RC_SUCCESS || tpm_remedy(rc) == TPM_RECONNECT || tpm_remedy(rc) == TPM_STARTUP)
+        return rc;
+    /* Contexts do not outlive a reset of the TPM. */
+    Esys_Free(k->saved);
+    k->saved = NULL;
+    return load_container(tpm, k);
+}
+
+TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k)
+{
+    TSS2_RC rc;
+
+    if (is_loaded(tpm, k)) {
+        if (k->persistent == 0 && tpm->newest != k) {
+            unlink_key(tpm, k);
+            link_newest(tpm, k);
+        }
+        return TSS2_RC_SUCCESS;
+    }
+    if (k->persistent != 0) {
+        rc = Esys_TR_FromTPMPublic(tpm->esys, k->persistent, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &k->tr);
+    } else {
+        rc = k->saved != NULL ? load_saved(tpm, k) : load_container(tpm, k);
+    }
+    k->epoch = tpm->epoch;
+    if (rc != TSS2_RC_SUCCESS) {
+        k->tr = ESYS_TR_NONE;
+        return rc;
+    }
+    if (k->persistent == 0)
+        link_newest(tpm, k);
+    return k->has_passphrase ? Esys_TR_SetAuth(tpm->esys, k->tr, &k->auth) : TSS2_RC_SUCCESS;
+}

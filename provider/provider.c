@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The module's entry point: what it takes from OpenSSL and what it offers. */
+#include "provider.h"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <openssl/prov_ssl.h>
+#include <openssl/provider.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const OSSL_PARAM *prov_gettable_params(void *provctx)
+{
+    static const OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_NAME, NULL, 0),
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_VERSION, NULL, 0),
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_BUILDINFO, NULL, 0),
+        OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, NULL),
+        OSSL_PARAM_END,
+    };
+
+    (void)provctx;
+    return params;
+}
+
+static int prov_get_params(void *provctx, OSSL_PARAM params[])
+{
+    OSSL_PARAM *p;
+
+    (void)provctx;
+    p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_NAME);
+    if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, "Signet: RSA keys held by hardware"))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_VERSION);
+    if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, SIGNET_VERSION))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_BUILDINFO);
+    if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, SIGNET_VERSION))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
+    return p == NULL || OSSL_PARAM_set_int(p, 1);
+}
+
+static const OSSL_ITEM *prov_get_reason_strings(void *provctx)
+{
+    (void)provctx;
+    return prov_reasons;
+}
+
+static const OSSL_ALGORITHM *prov_query(void *provctx, int operation, int *no_cache)
+{
+    const struct prov_ctx *ctx = provctx;
+
+    *no_cache = 0;
+    switch (operation) {
+    case OSSL_OP_KEYMGMT:
+        return prov_keymgmts;
+    case OSSL_OP_SIGNATURE:
+        return ctx->has_message_api ? prov_signatures_with_messages : prov_signatures;
+    case OSSL_OP_ASYM_CIPHER:
+        return prov_asym_ciphers;
+    case OSSL_OP_DECODER:
+        return prov_decoders;
+    case OSSL_OP_ENCODER:
+        return prov_encoders;
+    case OSSL_OP_STORE:
+        return prov_stores;
+    case OSSL_OP_RAND:
+        return prov_rands;
+    }
+    return NULL;
+}
+
+static void prov_teardown(void *provctx)
+{
+    struct prov_ctx *ctx = provctx;
+
+    hw_free(ctx->hw);
+    if (ctx->default_provider != NULL)
+        OSSL_PROVIDER_unload(ctx->default_provider);
+    OSSL_LIB_CTX_free(ctx->libctx);
+    prov_log_close(ctx);
+    prov_config_clear(&ctx->config);
+    OPENSSL_free(ctx);
+}
+
+static const OSSL_DISPATCH prov_dispatch[] = {
+    PROV_FN(OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, prov_gettable_params),
+    PROV_FN(OSSL_FUNC_PROVIDER_GET_PARAMS, prov_get_params),
+    PROV_FN(OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, prov_get_reason_strings),
+    PROV_FN(OSSL_FUNC_PROVIDER_QUERY_OPERATION, prov_query),
+    PROV_FN(OSSL_FUNC_PROVIDER_TEARDOWN, prov_teardown),
+    {0, NULL},
+};
+
+static int take_core(struct prov_ctx *ctx, const OSSL_DISPATCH *in)
+{
+    for (; in->function_id != 0; in++) {
+        switch (in->function_id) {
+        case OSSL_FUNC_CORE_NEW_ERROR:
+            ctx->new_error = OSSL_FUNC_core_new_error(in);
+            break;
+        case OSSL_FUNC_CORE_SET_ERROR_DEBUG:
+            ctx->set_error_debug = OSSL_FUNC_core_set_error_debug(in);
+            break;
+        case OSSL_FUNC_CORE_VSET_ERROR:
+            ctx->vset_error = OSSL_FUNC_core_vset_error(in);
+            break;
+        case OSSL_FUNC_CORE_GET_PARAMS:
+            ctx->get_params = OSSL_FUNC_core_get_params(in);
+            break;
+        }
+    }
+    return ctx->new_error != NULL && ctx->set_error_debug != NULL && ctx->vset_error != NULL &&
+           ctx->get_params != NULL;
+}
+
+/* Is the libcrypto that loaded us 3.4 or later? It may be newer than the headers we were built with. */
+static int has_message_api(struct prov_ctx *ctx)
+{
+    char *version = NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_ptr(OSSL_PROV_PARAM_CORE_VERSION, &version, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    int major = 0, minor = 0;
+
+    return ctx->get_params(ctx->core, params) && version != NULL && sscanf(version, "%d.%d", &major, &minor) == 2 &&
+           (major > 3 || (major == 3 && minor >= 4));
+}
+
+__attribute__((visibility("default"))) OSSL_provider_init_fn OSSL_provider_init;
+
+int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+                       void **provctx)
+{
+    struct prov_ctx *ctx = OPENSSL_zalloc(sizeof(*ctx));
+    struct hw_config config;
+
+    if (ctx == NULL)
+        return 0;
+    ctx->core = core;
+    if (!take_core(ctx, in)) {
+        OPENSSL_free(ctx);
+        return 0;
+    }
+    ctx->has_message_api = has_message_api(ctx);
+    ctx->libctx = OSSL_LIB_CTX_new_from_dispatch(core, in);
+    if (ctx->libctx == NULL || !prov_config_read(ctx) || !prov_log_open(ctx))
+        goto fail;
+    ctx->default_provider = OSSL_PROVIDER_load(ctx->libctx, "default");
+    if (ctx->default_provider == NULL) {
+        prov_raise(ctx, HW_E_INTERNAL, "OpenSSL's default provider can't be loaded");
+        goto fail;
+    }
+    config = (struct hw_config){
+        .libctx = ctx->libctx,
+        .tcti = ctx->config.tcti,
+        .parent_passphrase_file = ctx->config.parent_passphrase_file,
+        .owner_passphrase_file = ctx->config.owner_passphrase_file,
+        .error = prov_on_error,
+        .log = prov_on_log,
+        .level = ctx->log_level,
+        .arg = ctx,
+    };
+    ctx->hw = hw_new(&config);
+    if (ctx->hw == NULL)
+        goto fail;
+    *out = prov_dispatch;
+    *provctx = ctx;
+    return 1;
+fail:
+    prov_teardown(ctx);
+    return 0;
+}

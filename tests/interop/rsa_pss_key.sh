@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A key of type RSA-PSS: generated in the TPM, certified, serves TLS 1.3 as rsa_pss_pss.
+source "$(dirname "$0")/../lib.sh"
+tpm_start
+tpm_srk
+ssl_conf
+ALGORITHM=RSA-PSS make_key "$T/key.pem"
+make_cert "$T/key.pem" "$T/cert.pem" localhost -sigopt rsa_pss_saltlen:32
+check "the certificate" plain_openssl x509 -in "$T/cert.pem" -noout -text
+said 'Public Key Algorithm: rsassaPss'
+
+check "public key" openssl pkey -in "$T/key.pem" -pubout -out "$T/pub.pem"
+echo data >"$T/data"
+check "sign" openssl dgst -sha256 -sigopt rsa_pss_saltlen:digest -sign "$T/key.pem" -out "$T/sig" "$T/data"
+check "plain OpenSSL verifies" plain_openssl dgst -sha256 -verify "$T/pub.pem" -signature "$T/sig" "$T/data"
+refused "PKCS#1 padding" openssl dgst -sha256 -sigopt rsa_padding_mode:pkcs1 -sign "$T/key.pem" -out "$T/sig" \
+    "$T/data"
+said padding
+
+port=$(free_port)
+spawn server openssl s_server -accept "127.0.0.1:$port" -cert "$T/cert.pem" -key "$T/key.pem" -www
+wait_port "$port"
+for version in -tls1_2 -tls1_3; do
+    check "rsa_pss_pss_sha256, $version" plain_openssl s_client -connect "127.0.0.1:$port" -CAfile "$T/ca.pem" \
+        -verify_return_error -sigalgs rsa_pss_pss_sha256:RSA+SHA256 $version </dev/null
+    said 'Peer signature type: RSA-PSS' 'Verify return code: 0 \(ok\)'
+done
+refused "a client that knows only rsa_pss_rsae" plain_openssl s_client -connect "127.0.0.1:$port" -tls1_3 \
+    -sigalgs rsa_pss_rsae_sha256 </dev/null
+
+# The same key in a program that asks for the salt it wants.
+check "sign and verify in a program" "$PROGRAMS/session" "$T/key.pem" <<<ready
+said ok

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs the Debian packages that the named sets need; the only place that does. Debian 12 and 13.
+# Usage: packages.sh SET…    (build demo test fuzz debian13 bench)
+# With everything in place it changes nothing and needs no root; otherwise it asks sudo for it.
+set -euo pipefail
+
+build=(gcc libc6-dev cmake ninja-build pkg-config libssl-dev libtss2-dev libcunit1-dev)
+demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
+# shellcheck disable=SC2034 # the sets below are read by name
+{
+    test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
+        wrk)
+    fuzz=("${build[@]}" clang libclang-rt-dev)
+    debian13=(debootstrap git)
+    bench=("${demo[@]}" tpm2-openssl binutils)
+}
+
+# The services among them. Whoever runs the tests did not ask for a web server at the next boot.
+services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service)
+
+die() {
+    echo "packages.sh: $*" >&2
+    exit 1
+}
+
+# The names among the arguments that dpkg does not have installed.
+missing() {
+    local installed
+    # dpkg-query fails on any name it has never heard of, yet lists the rest.
+    installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null) || :
+    comm -13 <(sed -n 's/^installed //p' <<<"$installed" | sort -u) <(printf '%s\n' "$@" | sort -u)
+}
+
+enabled_services() {
+    if command -v systemctl >/dev/null; then
+        systemctl --root=/ list-unit-files --no-legend --state=enabled "${services[@]}" | cut -d' ' -f1 | sort
+    fi
+}
+
+(($#)) || die "which set? build demo test fuzz debian13 bench"
+wanted=()
+for set in "$@"; do
+    case $set in
+    build | demo | test | fuzz | debian13 | bench) ;;
+    *) die "no such set: $set" ;;
+    esac
+    declare -n names=$set
+    wanted+=("${names[@]}")
+done
+
+mapfile -t lacking < <(missing "${wanted[@]}")
+((${#lacking[@]})) || exit 0
+if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "needs root or sudo to install: ${lacking[*]}"
+    exec sudo -- "$0" "$@"
+fi
+
+echo "Installing ${lacking[*]}"
+# Installed servers must not start: policy-rc.d is how Debian's maintainer scripts are told so. One that is there
+# already is the machine's own answer.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+before=$(enabled_services)
+
+export DEBIAN_FRONTEND=noninteractive
+# A source that cannot be reached is no reason to stop: the installation says whether anything is really missing.
+apt-get update -qq || echo "packages.sh: apt-get update failed, trying with the lists at hand" >&2
+apt-get install -qq --yes --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "${lacking[@]}"
+
+mapfile -t new < <(comm -13 <(echo "$before") <(enabled_services))
+if ((${#new[@]})); then
+    systemctl disable --quiet "${new[@]}"
+fi
+
+mapfile -t lacking < <(missing "${wanted[@]}")
+((${#lacking[@]} == 0)) || die "still not installed: ${lacking[*]}"
