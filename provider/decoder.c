@@ -140,7 +140,7 @@ static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_for
     struct prov_key *key = NULL;
     struct hw_key *hw = NULL;
     unsigned char *der = NULL;
-    size_t len;
+    size_t len = 0;
     int ok = 1;
 
     if (bio == NULL || (der = read_sequence(bio, &len)) == NULL)

@@ -29,8 +29,8 @@ print_command() {
     printf '\n'
 }
 
-# What the TPM was asked to do since MARK: "1 Load, 1 RSA_Decrypt". Only the emulated TPM keeps a list.
-commands_since() { tpm_commands "$1" | sort | uniq -c | awk '{ printf "%s%d %s", (NR > 1 ? ", " : ""), $1, $2 }'; }
+# What the TPM was asked to do since MARK: "Load, RSA_Decrypt". Only the emulated TPM keeps a list.
+commands_since() { tpm_commands "$1" | paste -sd, | sed 's/,/, /g'; }
 
 echo "Signet: an unmodified nginx serves TLS with a key that was made in a TPM and never leaves it."
 

@@ -202,7 +202,9 @@ tpm2() { OPENSSL_CONF=/dev/null command tpm2 "$@"; }
 
 # tpm_srk: the storage root key at its standard persistent handle.
 tpm_srk() {
-    tpm2 createprimary -Q -C o -G ecc -c "$T/srk.ctx"
+    # With the TCG's attributes for it: noda keeps a lockout over some key's passphrase from locking all keys.
+    tpm2 createprimary -Q -C o -G ecc -c "$T/srk.ctx" \
+        -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'
     tpm2 evictcontrol -Q -C o -c "$T/srk.ctx" 0x81000001
     tpm2 flushcontext -t
 }
@@ -375,9 +377,9 @@ ask() {
 # session_end NAME [SIGNAL]: lets the process end by itself, or by a signal.
 session_end() {
     local in=${SESSION_IN[$1]} out=${SESSION_OUT[$1]} pid=${SESSION_PID[$1]} status=0
-    if [ $# -gt 1 ]; then kill "-$2" "$pid"; fi
-    exec {in}>&- {out}<&-
+    if [ $# -gt 1 ]; then kill "-$2" "$pid"; else echo end >&"$in"; fi
     wait "$pid" 2>/dev/null || status=$?
+    exec {in}>&- {out}<&-
     [ $# -gt 1 ] || [ $status -eq 0 ] || die "process $1 ended with exit status $status"
 }
 

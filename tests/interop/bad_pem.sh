@@ -12,9 +12,8 @@ sign() { openssl dgst -sha256 -sign "$1" -out "$T/sig" "$T/data"; }
 # What a user may really have: half a file, an empty one, another file.
 head -c 400 "$T/key.pem" >"$T/half.pem"
 : >"$T/empty.pem"
-sed 's/TSS2 PRIVATE KEY/SIGNET KEY REFERENCE/' "$T/key.pem" >"$T/mislabelled.pem"
 printf '%s\n' '-----BEGIN TSS2 PRIVATE KEY-----' MAA= '-----END TSS2 PRIVATE KEY-----' >"$T/sequence.pem"
-for name in half empty mislabelled sequence; do
+for name in half empty sequence; do
     refused "$name" sign "$T/$name.pem"
 done
 

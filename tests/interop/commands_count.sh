@@ -42,9 +42,11 @@ for padding in pkcs1 pss; do
     echo "# $(commands)"
     [ "$(first_operation)" -le 3 ] || die "more than three commands to the first signature"
 done
+oaep=(-pkeyopt rsa_padding_mode:oaep)
+plain_openssl pkeyutl -encrypt -pubin -inkey "$T/pub.pem" -in "$T/data" "${oaep[@]}" -out "$T/cipher"
 mark=$(tpm_mark)
-plain_openssl pkeyutl -encrypt -pubin -inkey "$T/pub.pem" -in "$T/data" -out "$T/cipher"
-check "openssl pkeyutl -decrypt" openssl pkeyutl -decrypt -inkey "$T/key.pem" -in "$T/cipher" -out "$T/clear"
+check "openssl pkeyutl -decrypt" openssl pkeyutl -decrypt -inkey "$T/key.pem" -in "$T/cipher" "${oaep[@]}" \
+    -out "$T/clear"
 equal "one operation" "$(tpm_operations "$mark")" 1
 
 # A key at a persistent handle needs nothing but its signatures.

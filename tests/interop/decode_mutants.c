@@ -55,10 +55,13 @@ static void try_der(const unsigned char *der, size_t len, const char *what, size
 {
     BIO *bio = BIO_new(BIO_s_mem());
     char *pem;
+    size_t pem_len;
 
-    if (PEM_write_bio(bio, label, header, der, (long)len) <= 0)
+    /* Nothing at all gives an empty text, which PEM_write_bio refuses to write. */
+    if (len > 0 && PEM_write_bio(bio, label, header, der, (long)len) <= 0)
         peer_die("PEM_write_bio");
-    try_pem(pem, (size_t)BIO_get_mem_data(bio, &pem), what, where);
+    pem_len = (size_t)BIO_get_mem_data(bio, &pem);
+    try_pem(pem, pem_len, what, where);
     BIO_free(bio);
 }
 
@@ -69,7 +72,8 @@ static void replace(const unsigned char *der, size_t len, size_t at, size_t n_ol
     unsigned char *mutant = malloc(len + n);
 
     memcpy(mutant, der, at);
-    memcpy(mutant + at, by, n);
+    if (n > 0)
+        memcpy(mutant + at, by, n);
     memcpy(mutant + at + n, der + at + n_old, len - at - n_old);
     try_der(mutant, len - n_old + n, what, at);
     free(mutant);
@@ -77,7 +81,7 @@ static void replace(const unsigned char *der, size_t len, size_t at, size_t n_ol
 
 static void truncate_and_flip(unsigned char *der, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 1; i < len; i++)
         try_der(der, i, "cut", i);
     for (size_t i = 0; i < len; i++)
         for (int bit = 0; bit < 8; bit += 1 + (i > 64 && i + 64 < len) * 3) {
@@ -176,6 +180,7 @@ int main(int argc, char **argv)
 {
     unsigned char *der = NULL;
     char *pem;
+    size_t pem_len;
     long len;
     BIO *bio, *text = BIO_new(BIO_s_mem());
 
@@ -194,7 +199,8 @@ int main(int argc, char **argv)
     lie_about_lengths(der, (size_t)len, 0, (size_t)len);
     lie_about_tpm_sizes(der, (size_t)len);
     oversize(der, (size_t)len);
-    damage_text(pem, (size_t)BIO_get_mem_data(text, &pem));
+    pem_len = (size_t)BIO_get_mem_data(text, &pem);
+    damage_text(pem, pem_len);
 
     BIO_free(text);
     OPENSSL_free(label);

@@ -53,7 +53,7 @@ done
 check "the same answer" cmp "$T/rejected1" "$T/rejected2"
 refused "a ciphertext of the wrong length" openssl pkeyutl -decrypt -inkey "$T/key.pem" -in "$T/message" \
     -out "$T/clear"
-said 'length|size|data'
+said 'bytes|length|size|data'
 check "encrypt with the public key of a TPM key" openssl pkeyutl -encrypt -inkey "$T/key.pem" -in "$T/message" \
     -out "$T/cipher"
 check "and decrypt it" openssl pkeyutl -decrypt -inkey "$T/key.pem" -in "$T/cipher" -out "$T/clear"

@@ -18,7 +18,7 @@ head -c 1000 /dev/urandom >"$T/data"
 
 for order in "default signet" "signet default"; do
     echo "# order: $order"
-    ssl_conf "$order"
+    ssl_conf "$order" 'custody = file'
     for key in tpm rsa rsa-pss ec pkcs1 encrypted; do
         check "$key: sign" openssl dgst -sha256 -passin pass:sesame -sign "$T/$key.pem" -out "$T/sig" "$T/data"
         openssl pkey -in "$T/$key.pem" -passin pass:sesame -pubout -out "$T/pub.pem"
@@ -26,8 +26,8 @@ for order in "default signet" "signet default"; do
         check "$key: verify" openssl dgst -sha256 -verify "$T/pub.pem" -signature "$T/sig" "$T/data"
     done
     check "ed25519: sign" openssl pkeyutl -sign -rawin -inkey "$T/ed25519.pem" -in "$T/data" -out "$T/sig"
-    check "ordinary keys are made by OpenSSL as before" openssl genpkey -quiet -algorithm RSA -out "$T/new.pem"
-    equal "label" "$(head -n 1 "$T/new.pem")" '-----BEGIN PRIVATE KEY-----'
+    check "a new key, by whoever comes first" openssl genpkey -quiet -algorithm RSA -out "$T/new.pem"
+    equal "in an ordinary file, as custody = file wants it" "$(head -n 1 "$T/new.pem")" '-----BEGIN PRIVATE KEY-----'
     check "and are written as before" openssl pkey -in "$T/rsa.pem" -out "$T/new.pem"
     check "the same file" cmp "$T/rsa.pem" "$T/new.pem"
 

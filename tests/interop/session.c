@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * session KEY...: a process that keeps its keys loaded and does what it is told, one order a line on standard
- * input, one answer a line on standard output: "ok" or OpenSSL's error queue. Ends at the end of the input.
+ * input, one answer a line on standard output: "ok" or OpenSSL's error queue.
  *
  *   ready           nothing: the keys are loaded
  *   init            EVP_DigestSignInit with the first key, as libssl does to ask for a digest
  *   sign [N]        N signatures (1 if not given) with every key in turn, verified without Signet
+ *   end             the process frees the keys and ends
  */
 #include "peer.h"
 
@@ -54,6 +55,8 @@ int main(int argc, char **argv)
         peer_load(&keys[i], argv[i + 1]);
     while (fgets(order, sizeof(order), stdin) != NULL) {
         order[strcspn(order, "\n")] = '\0';
+        if (strcmp(order, "end") == 0)
+            break;
         if (obey(order, keys, n_keys)) {
             puts("ok");
         } else {

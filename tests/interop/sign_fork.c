@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sign_fork before|after CHILDREN ROUNDS KEY: loads the key and forks; parent, children and grandchildren
- * sign at the same time. "after": the parent has signed before it forks, "before": it has only loaded the
- * key, as the master process of a server. Every other child leaves by _exit, without any clean-up.
+ * sign_fork before|after CHILDREN GENERATIONS ROUNDS KEY: loads the key and forks; parent and children sign
+ * at the same time, and with two generations the children's children, too. "after": the parent has signed
+ * before it forks, "before": it has only loaded the key, as the master process of a server. Every other child
+ * leaves by _exit, without any clean-up.
  */
 #include "peer.h"
 
@@ -33,10 +34,10 @@ static _Noreturn void leave(struct peer_key *key, int failed, int clean)
     exit(failed != 0);
 }
 
-static _Noreturn void child(struct peer_key *key, int rounds, int clean)
+static _Noreturn void child(struct peer_key *key, int generations, int rounds, int clean)
 {
     peer_sign_times(key, rounds);
-    if (fork() == 0) {
+    if (generations > 1 && fork() == 0) {
         peer_sign_times(key, rounds);
         leave(key, 0, clean);
     }
@@ -47,13 +48,14 @@ static _Noreturn void child(struct peer_key *key, int rounds, int clean)
 int main(int argc, char **argv)
 {
     struct peer_key key;
-    int children, rounds, failed;
+    int children, generations, rounds, failed;
 
-    if (argc != 5)
-        peer_die("usage: sign_fork before|after CHILDREN ROUNDS KEY");
+    if (argc != 6)
+        peer_die("usage: sign_fork before|after CHILDREN GENERATIONS ROUNDS KEY");
     children = peer_count(argv[2]);
-    rounds = peer_count(argv[3]);
-    peer_load(&key, argv[4]);
+    generations = peer_count(argv[3]);
+    rounds = peer_count(argv[4]);
+    peer_load(&key, argv[5]);
     if (strcmp(argv[1], "after") == 0)
         peer_sign_times(&key, 1);
     for (int i = 0; i < children; i++) {
@@ -62,7 +64,7 @@ int main(int argc, char **argv)
         if (pid < 0)
             peer_die("fork");
         if (pid == 0)
-            child(&key, rounds, i % 2 == 0);
+            child(&key, generations, rounds, i % 2 == 0);
     }
     peer_sign_times(&key, rounds);
     failed = reap();

@@ -31,12 +31,16 @@ export SIGNET_TCTI=nonsense:
 refused "the environment names no device at all" sign "$T/key.pem"
 said nonsense
 
-# Nothing configured: it looks where TPMs are, and says where it looked.
+# Nothing configured: it looks where TPMs are, and says where it looked, or which TPM it found instead.
 unset SIGNET_TCTI
 sed -i '/^tcti/d' "$T/openssl.cnf"
-refused "no TPM found" env DBUS_SYSTEM_BUS_ADDRESS="unix:path=$T/none" openssl dgst -sha256 -sign "$T/key.pem" \
+refused "no TPM named" env DBUS_SYSTEM_BUS_ADDRESS="unix:path=$T/none" openssl dgst -sha256 -sign "$T/key.pem" \
     -out "$T/sig" "$T/data"
-said /dev/tpmrm0 'SIGNET_TCTI|tcti'
+if [ -e /dev/tpmrm0 ] || [ -e /dev/tpm0 ] || port_open 2321; then
+    said 'TPM at (device:/dev/tpm|swtpm)'
+else
+    said /dev/tpmrm0 swtpm SIGNET_TCTI
+fi
 
 # A module that is not there: OpenSSL goes on with what it has.
 sed -i 's/^module.*/module = no-such-module.so/' "$T/openssl.cnf"
