@@ -14,7 +14,8 @@
 #include <stdatomic.h>
 
 /* What a key can do on its backend: bits of struct hw_key.ops. A backend implements the raw operation where
- * its hardware has it, and pads nothing itself; the others are for keys that their hardware only lets sign. */
+ * its hardware has it, and pads nothing itself; the others are for keys that their hardware only lets sign.
+ */
 enum hw_op_kind {
     HW_OP_RSA_RAW = 1 << 0,   /* m^d mod n; input and output as long as the modulus */
     HW_OP_RSA_PKCS1 = 1 << 1, /* the hardware pads a digest: RSASSA-PKCS1-v1_5 */
@@ -91,8 +92,7 @@ int hw_rsa_check(const struct hw_key *key, const struct hw_op *op);
 
 int hw_tpm_load_uri(struct hw_key *key, const char *uri, hw_passphrase *ask, void *ask_arg);
 
-#define hw_raise(hw, reason, ...)                                                                            \
-    hw_raise_at(hw, reason, __FILE__, __LINE__, __func__, __VA_ARGS__)
+#define hw_raise(hw, reason, ...) hw_raise_at(hw, reason, __FILE__, __LINE__, __func__, __VA_ARGS__)
 void hw_raise_at(const struct hw *hw, enum hw_reason reason, const char *file, int line, const char *func,
                  const char *format, ...) __attribute__((format(printf, 6, 7)));
 void hw_log(const struct hw *hw, enum hw_level level, const char *format, ...)

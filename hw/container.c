@@ -23,37 +23,37 @@ typedef struct {
     ASN1_OCTET_STRING *privkey;
 } TPM_KEY;
 
-ASN1_SEQUENCE(TPM_KEY) = {
-    ASN1_SIMPLE(TPM_KEY, type, ASN1_OBJECT),
-    ASN1_EXP_OPT(TPM_KEY, empty_auth, ASN1_BOOLEAN, 0),
-    ASN1_EXP_OPT(TPM_KEY, policy, ASN1_ANY, 1),
-    ASN1_EXP_OPT(TPM_KEY, secret, ASN1_OCTET_STRING, 2),
-    ASN1_EXP_OPT(TPM_KEY, auth_policy, ASN1_ANY, 3),
-    ASN1_EXP_OPT(TPM_KEY, description, ASN1_UTF8STRING, 4),
-    ASN1_EXP_OPT(TPM_KEY, rsa_parent, ASN1_BOOLEAN, 5),
-    ASN1_SIMPLE(TPM_KEY, parent, ASN1_INTEGER),
-    ASN1_SIMPLE(TPM_KEY, pubkey, ASN1_OCTET_STRING),
-    ASN1_SIMPLE(TPM_KEY, privkey, ASN1_OCTET_STRING),
-} static_ASN1_SEQUENCE_END(TPM_KEY)
-IMPLEMENT_STATIC_ASN1_ENCODE_FUNCTIONS(TPM_KEY)
-IMPLEMENT_STATIC_ASN1_ALLOC_FUNCTIONS(TPM_KEY)
+ASN1_SEQUENCE(TPM_KEY) =
+    {
+        ASN1_SIMPLE(TPM_KEY, type, ASN1_OBJECT),
+        ASN1_EXP_OPT(TPM_KEY, empty_auth, ASN1_BOOLEAN, 0),
+        ASN1_EXP_OPT(TPM_KEY, policy, ASN1_ANY, 1),
+        ASN1_EXP_OPT(TPM_KEY, secret, ASN1_OCTET_STRING, 2),
+        ASN1_EXP_OPT(TPM_KEY, auth_policy, ASN1_ANY, 3),
+        ASN1_EXP_OPT(TPM_KEY, description, ASN1_UTF8STRING, 4),
+        ASN1_EXP_OPT(TPM_KEY, rsa_parent, ASN1_BOOLEAN, 5),
+        ASN1_SIMPLE(TPM_KEY, parent, ASN1_INTEGER),
+        ASN1_SIMPLE(TPM_KEY, pubkey, ASN1_OCTET_STRING),
+        ASN1_SIMPLE(TPM_KEY, privkey, ASN1_OCTET_STRING),
+} static_ASN1_SEQUENCE_END(TPM_KEY) IMPLEMENT_STATIC_ASN1_ENCODE_FUNCTIONS(TPM_KEY)
+        IMPLEMENT_STATIC_ASN1_ALLOC_FUNCTIONS(TPM_KEY)
 
-typedef struct {
+            typedef struct {
     ASN1_INTEGER *version;
     ASN1_UTF8STRING *uri;
     ASN1_TYPE *spki; /* not X509_PUBKEY: its template decodes in the application's library context */
 } KEY_REFERENCE;
 
-ASN1_SEQUENCE(KEY_REFERENCE) = {
-    ASN1_SIMPLE(KEY_REFERENCE, version, ASN1_INTEGER),
-    ASN1_SIMPLE(KEY_REFERENCE, uri, ASN1_UTF8STRING),
-    ASN1_SIMPLE(KEY_REFERENCE, spki, ASN1_ANY),
-} static_ASN1_SEQUENCE_END(KEY_REFERENCE)
-IMPLEMENT_STATIC_ASN1_ENCODE_FUNCTIONS(KEY_REFERENCE)
-IMPLEMENT_STATIC_ASN1_ALLOC_FUNCTIONS(KEY_REFERENCE)
+ASN1_SEQUENCE(KEY_REFERENCE) =
+    {
+        ASN1_SIMPLE(KEY_REFERENCE, version, ASN1_INTEGER),
+        ASN1_SIMPLE(KEY_REFERENCE, uri, ASN1_UTF8STRING),
+        ASN1_SIMPLE(KEY_REFERENCE, spki, ASN1_ANY),
+} static_ASN1_SEQUENCE_END(KEY_REFERENCE) IMPLEMENT_STATIC_ASN1_ENCODE_FUNCTIONS(KEY_REFERENCE)
+        IMPLEMENT_STATIC_ASN1_ALLOC_FUNCTIONS(KEY_REFERENCE)
 
-/* A TPM2B: two bytes of length, then that many. */
-static int is_tpm2b(const ASN1_OCTET_STRING *string)
+    /* A TPM2B: two bytes of length, then that many. */
+    static int is_tpm2b(const ASN1_OCTET_STRING *string)
 {
     const unsigned char *p = ASN1_STRING_get0_data(string);
     int len = ASN1_STRING_length(string);
@@ -129,7 +129,8 @@ int container_tss2_encode(const struct container_tss2 *in, unsigned char **der, 
         return 0;
     ASN1_OBJECT_free(key->type);
     key->type = OBJ_txt2obj(OID_LOADABLE, 1);
-    key->empty_auth = in->empty_auth ? 0xff : -1;
+    /* tpm2-openssl takes an absent one for TRUE, so FALSE is written, too. */
+    key->empty_auth = in->empty_auth ? 0xff : 0;
     key->rsa_parent = in->rsa_parent ? 0xff : -1;
     if (key->type != NULL && ASN1_INTEGER_set_uint64(key->parent, in->parent) &&
         ASN1_OCTET_STRING_set(key->pubkey, in->pub, (int)in->pub_len) &&
@@ -147,8 +148,8 @@ void container_tss2_clear(struct container_tss2 *container)
     memset(container, 0, sizeof(*container));
 }
 
-int container_reference_decode(struct container_reference *out, OSSL_LIB_CTX *libctx, const unsigned char *der,
-                               size_t len, const char **why)
+int container_reference_decode(struct container_reference *out, OSSL_LIB_CTX *libctx,
+                               const unsigned char *der, size_t len, const char **why)
 {
     const unsigned char *p = der;
     KEY_REFERENCE *reference = NULL;

@@ -54,8 +54,8 @@ struct container_reference {
     EVP_PKEY *pkey; /* public; owned */
 };
 
-int container_reference_decode(struct container_reference *out, OSSL_LIB_CTX *libctx, const unsigned char *der,
-                               size_t len, const char **why);
+int container_reference_decode(struct container_reference *out, OSSL_LIB_CTX *libctx,
+                               const unsigned char *der, size_t len, const char **why);
 int container_reference_encode(const char *uri, EVP_PKEY *pkey, unsigned char **der, size_t *len);
 void container_reference_clear(struct container_reference *container);
 

@@ -88,7 +88,8 @@ static int cpu_generate(void *state, struct hw_key *key, const struct hw_generat
 
     if (params->passphrase != NULL || params->parent != NULL) {
         hw_raise(hw, HW_E_UNSUPPORTED,
-                 "a key of custody file has no parent, and its passphrase belongs to the file that it is written to");
+                 "a key of custody file has no parent, and its passphrase belongs to the file that it is "
+                 "written to");
         goto out;
     }
     if (ctx == NULL || EVP_PKEY_keygen_init(ctx) <= 0 ||
@@ -115,8 +116,8 @@ out:
     return ok;
 }
 
-static int cpu_load(void *state, struct hw_key *key, enum hw_format format, const unsigned char *der, size_t len,
-                    hw_passphrase *ask, void *ask_arg)
+static int cpu_load(void *state, struct hw_key *key, enum hw_format format, const unsigned char *der,
+                    size_t len, hw_passphrase *ask, void *ask_arg)
 {
     struct hw *hw = state;
     const unsigned char *p = der;
@@ -142,11 +143,13 @@ static int cpu_operate(struct hw_key *key, struct hw_op *op)
 
     /* OpenSSL's decryption without padding is the raw private operation, with blinding and with a check of
      * the CRT result. */
-    ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
+    ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) > 0 &&
+         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
          EVP_PKEY_decrypt(ctx, op->out, &len, op->in, op->in_len) > 0 && len == op->out_size;
     EVP_PKEY_CTX_free(ctx);
     if (!ok)
-        hw_raise(key->hw, HW_E_BAD_INPUT, "the CPU's RSA operation failed: input out of range or a faulty key");
+        hw_raise(key->hw, HW_E_BAD_INPUT,
+                 "the CPU's RSA operation failed: input out of range or a faulty key");
     op->out_len = len;
     return ok;
 }

@@ -26,20 +26,20 @@ struct hw_key; /* a key, reference counted */
 
 /* Why an operation failed: what a caller can act on. The text says the rest. */
 enum hw_reason {
-    HW_E_INTERNAL = 1,     /* out of memory, a library refused what it should take */
-    HW_E_NO_DEVICE,        /* no such hardware here, or it cannot be reached */
-    HW_E_DEVICE,           /* the hardware failed the operation */
-    HW_E_FULL,             /* no room left in the hardware */
-    HW_E_AUTH,             /* wrong or missing passphrase */
-    HW_E_LOCKOUT,          /* the hardware refuses passphrases for now */
-    HW_E_BAD_KEY,          /* the key's data is malformed */
-    HW_E_FOREIGN_KEY,      /* well-formed, but not a key of this hardware */
-    HW_E_UNSUPPORTED,      /* size, exponent, algorithm, padding */
-    HW_E_BAD_INPUT,        /* data of a wrong length or out of range */
-    HW_E_NOT_PRIVATE,      /* the key has no private part here */
-    HW_E_WRONG_RESULT,     /* the hardware's result failed the check with the public key */
-    HW_E_CANCELLED,        /* the caller's progress function asked to stop */
-    HW_E_IO,               /* a file could not be read or written */
+    HW_E_INTERNAL = 1, /* out of memory, a library refused what it should take */
+    HW_E_NO_DEVICE,    /* no such hardware here, or it cannot be reached */
+    HW_E_DEVICE,       /* the hardware failed the operation */
+    HW_E_FULL,         /* no room left in the hardware */
+    HW_E_AUTH,         /* wrong or missing passphrase */
+    HW_E_LOCKOUT,      /* the hardware refuses passphrases for now */
+    HW_E_BAD_KEY,      /* the key's data is malformed */
+    HW_E_FOREIGN_KEY,  /* well-formed, but not a key of this hardware */
+    HW_E_UNSUPPORTED,  /* size, exponent, algorithm, padding */
+    HW_E_BAD_INPUT,    /* data of a wrong length or out of range */
+    HW_E_NOT_PRIVATE,  /* the key has no private part here */
+    HW_E_WRONG_RESULT, /* the hardware's result failed the check with the public key */
+    HW_E_CANCELLED,    /* the caller's progress function asked to stop */
+    HW_E_IO,           /* a file could not be read or written */
 };
 
 enum hw_level { HW_LOG_ERROR, HW_LOG_WARN, HW_LOG_INFO, HW_LOG_DEBUG };
@@ -72,7 +72,8 @@ enum hw_custody {
     HW_CUSTODY_FILE, /* the private key is held in memory and in PKCS#8 */
 };
 
-/* Key types. The generation parameters name them; a loaded key tells its own. EC comes behind the same seam. */
+/* Key types. The generation parameters name them; a loaded key tells its own. EC comes behind the same seam.
+ */
 enum hw_type { HW_TYPE_RSA, HW_TYPE_RSA_PSS };
 
 /* Called about ten times a second during long work; returns 0 to cancel it. */
@@ -81,16 +82,16 @@ typedef int hw_progress(void *arg);
 struct hw_generate {
     enum hw_type type;
     enum hw_custody custody;
-    unsigned bits;              /* size of the modulus */
-    const BIGNUM *e;            /* public exponent, NULL for 65537 */
-    const char *passphrase;     /* authorization of the new key, NULL for none (tpm only) */
-    const char *parent;         /* "owner", a persistent handle such as "0x81000001", or NULL: 0x81000001
-                                   if the TPM has a storage key there, otherwise "owner" (tpm only) */
-    const char *pss_md;         /* RSA-PSS: the only digest that the key may be used with, NULL for any
-                                   (a key in the TPM is bound to one: SHA-256 if NULL) */
-    const char *pss_mgf1_md;    /* RSA-PSS: NULL for the same as pss_md */
-    int pss_saltlen;            /* RSA-PSS: the least salt length in bytes, -1 for the digest's */
-    hw_progress *progress;      /* may be NULL */
+    unsigned bits;           /* size of the modulus */
+    const BIGNUM *e;         /* public exponent, NULL for 65537 */
+    const char *passphrase;  /* authorization of the new key, NULL for none (tpm only) */
+    const char *parent;      /* "owner", a persistent handle such as "0x81000001", or NULL: 0x81000001
+                                if the TPM has a storage key there, otherwise "owner" (tpm only) */
+    const char *pss_md;      /* RSA-PSS: the only digest that the key may be used with, NULL for any
+                                (a key in the TPM is bound to one: SHA-256 if NULL) */
+    const char *pss_mgf1_md; /* RSA-PSS: NULL for the same as pss_md */
+    int pss_saltlen;         /* RSA-PSS: the least salt length in bytes, -1 for the digest's */
+    hw_progress *progress;   /* may be NULL */
     void *progress_arg;
 };
 
@@ -104,7 +105,8 @@ enum hw_format {
 };
 
 /* Asks the person or program behind the process for a passphrase. Returns its length (0 is a valid length)
- * or -1 if there is none to be had. what names the key. */
+ * or -1 if there is none to be had; a length beyond size means that buf was left alone. what names the key.
+ */
 typedef int hw_passphrase(void *arg, const char *what, char *buf, size_t size);
 
 /* Loads a key from a container. Nothing is sent to the hardware: the container tells the public key. ask is
@@ -146,9 +148,9 @@ enum hw_rsa_mode {
 
 struct hw_rsa_padding {
     enum hw_rsa_mode mode;
-    const char *md;      /* digest of the message or OAEP's; NULL: PKCS#1 v1.5 of the bare input */
-    const char *mgf1_md; /* NULL: the same as md */
-    size_t saltlen;      /* PSS: bytes */
+    const char *md;             /* digest of the message or OAEP's; NULL: PKCS#1 v1.5 of the bare input */
+    const char *mgf1_md;        /* NULL: the same as md */
+    size_t saltlen;             /* PSS: bytes */
     const unsigned char *label; /* OAEP: may be NULL */
     size_t label_len;
     unsigned tls_version;     /* TLS: the version the client offered, 0x0303 */

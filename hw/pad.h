@@ -35,10 +35,11 @@ int pad_tls_decrypt(OSSL_LIB_CTX *libctx, unsigned char out[48], const unsigned 
                     unsigned version, unsigned alt_version);
 
 /* RSAES-OAEP (section 7.1.2). Returns 0 for any decoding error alike. */
-int pad_oaep_decrypt(unsigned char *out, size_t *out_len, const unsigned char *em, size_t em_len, const EVP_MD *md,
-                     const EVP_MD *mgf1_md, const unsigned char *label, size_t label_len);
+int pad_oaep_decrypt(unsigned char *out, size_t *out_len, const unsigned char *em, size_t em_len,
+                     const EVP_MD *md, const EVP_MD *mgf1_md, const unsigned char *label, size_t label_len);
 
 /* MGF1 (appendix B.2.1): xors the mask of seed into out. */
-int pad_mgf1_xor(unsigned char *out, size_t len, const unsigned char *seed, size_t seed_len, const EVP_MD *md);
+int pad_mgf1_xor(unsigned char *out, size_t len, const unsigned char *seed, size_t seed_len,
+                 const EVP_MD *md);
 
 #endif

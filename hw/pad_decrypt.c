@@ -15,7 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Masks are all ones for true, zero for false. The barrier keeps a compiler from turning them into branches. */
+/* Masks are all ones for true, zero for false. The barrier keeps a compiler from turning them into branches.
+ */
 typedef size_t ct_mask;
 
 static ct_mask ct_barrier(ct_mask a)
@@ -159,8 +160,8 @@ int pad_tls_decrypt(OSSL_LIB_CTX *libctx, unsigned char out[48], const unsigned 
     return 1;
 }
 
-int pad_oaep_decrypt(unsigned char *out, size_t *out_len, const unsigned char *em, size_t em_len, const EVP_MD *md,
-                     const EVP_MD *mgf1_md, const unsigned char *label, size_t label_len)
+int pad_oaep_decrypt(unsigned char *out, size_t *out_len, const unsigned char *em, size_t em_len,
+                     const EVP_MD *md, const EVP_MD *mgf1_md, const unsigned char *label, size_t label_len)
 {
     size_t hash_len = (size_t)EVP_MD_get_size(md), db_len, one = 0, len, i;
     unsigned char label_hash[EVP_MAX_MD_SIZE], seed[EVP_MAX_MD_SIZE];
@@ -175,7 +176,8 @@ int pad_oaep_decrypt(unsigned char *out, size_t *out_len, const unsigned char *e
     db = OPENSSL_memdup(em + 1 + hash_len, db_len);
     memcpy(seed, em + 1, hash_len);
     if (db == NULL || !EVP_Digest(label, label_len, label_hash, NULL, md, NULL) ||
-        !pad_mgf1_xor(seed, hash_len, db, db_len, mgf1_md) || !pad_mgf1_xor(db, db_len, seed, hash_len, mgf1_md))
+        !pad_mgf1_xor(seed, hash_len, db, db_len, mgf1_md) ||
+        !pad_mgf1_xor(db, db_len, seed, hash_len, mgf1_md))
         goto out;
     /* DB = lHash || 0… || 0x01 || M */
     good = ct_is_zero(em[0]);

@@ -10,7 +10,8 @@
 #define RSA_MAX_SIZE 2048 /* bytes: 16384-bit keys, OpenSSL's own limit */
 
 /* Fetches the digests a padding names; NULL stays NULL. */
-static int fetch_digests(struct hw_key *key, const struct hw_rsa_padding *padding, EVP_MD **md, EVP_MD **mgf1_md)
+static int fetch_digests(struct hw_key *key, const struct hw_rsa_padding *padding, EVP_MD **md,
+                         EVP_MD **mgf1_md)
 {
     const char *mgf1_name = padding->mgf1_md != NULL ? padding->mgf1_md : padding->md;
     OSSL_LIB_CTX *libctx = hw_libctx(key->hw);
@@ -30,7 +31,8 @@ static int public_operation(const struct hw_key *key, const unsigned char *in, u
     size_t len = key->size;
     int ok;
 
-    ok = ctx != NULL && EVP_PKEY_encrypt_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
+    ok = ctx != NULL && EVP_PKEY_encrypt_init(ctx) > 0 &&
+         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
          EVP_PKEY_encrypt(ctx, out, &len, in, key->size) > 0 && len == key->size;
     EVP_PKEY_CTX_free(ctx);
     return ok;
@@ -51,7 +53,8 @@ int hw_rsa_check(const struct hw_key *key, const struct hw_op *op)
     md = EVP_MD_fetch(hw_libctx(key->hw), op->md, NULL);
     ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->pkey, NULL);
     ok = md != NULL && ctx != NULL && EVP_PKEY_verify_init(ctx) > 0 &&
-         EVP_PKEY_CTX_set_rsa_padding(ctx, op->kind == HW_OP_RSA_PSS ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) > 0 &&
+         EVP_PKEY_CTX_set_rsa_padding(ctx, op->kind == HW_OP_RSA_PSS ? RSA_PKCS1_PSS_PADDING
+                                                                     : RSA_PKCS1_PADDING) > 0 &&
          EVP_PKEY_CTX_set_signature_md(ctx, md) > 0 &&
          (op->kind != HW_OP_RSA_PSS || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)op->saltlen) > 0) &&
          EVP_PKEY_verify(ctx, op->out, op->out_len, op->in, op->in_len) == 1;
@@ -62,7 +65,8 @@ int hw_rsa_check(const struct hw_key *key, const struct hw_op *op)
 
 static int operate_raw(struct hw_key *key, const unsigned char *in, unsigned char *out)
 {
-    struct hw_op op = {.kind = HW_OP_RSA_RAW, .in = in, .in_len = key->size, .out = out, .out_size = key->size};
+    struct hw_op op = {
+        .kind = HW_OP_RSA_RAW, .in = in, .in_len = key->size, .out = out, .out_size = key->size};
 
     return key->backend->operate(key, &op);
 }
@@ -71,8 +75,13 @@ static int operate_raw(struct hw_key *key, const unsigned char *in, unsigned cha
 static int operate_padded(struct hw_key *key, enum hw_op_kind kind, const struct hw_rsa_padding *padding,
                           const unsigned char *digest, size_t digest_len, unsigned char *sig)
 {
-    struct hw_op op = {.kind = kind, .md = padding->md, .saltlen = padding->saltlen, .in = digest,
-                       .in_len = digest_len, .out = sig, .out_size = key->size};
+    struct hw_op op = {.kind = kind,
+                       .md = padding->md,
+                       .saltlen = padding->saltlen,
+                       .in = digest,
+                       .in_len = digest_len,
+                       .out = sig,
+                       .out_size = key->size};
 
     return key->backend->operate(key, &op);
 }
@@ -108,8 +117,8 @@ static int encode(struct hw_key *key, const struct hw_rsa_padding *padding, cons
         if (md == NULL || (size_t)EVP_MD_get_size(md) != digest_len)
             why = "PSS needs a digest, as long as its algorithm says";
         else
-            ok = pad_pss(hw_libctx(key->hw), em, key->size, (unsigned)EVP_PKEY_get_bits(key->pkey), md, mgf1_md,
-                         padding->saltlen, digest, &why);
+            ok = pad_pss(hw_libctx(key->hw), em, key->size, (unsigned)EVP_PKEY_get_bits(key->pkey), md,
+                         mgf1_md, padding->saltlen, digest, &why);
         break;
     case HW_RSA_OAEP:
     case HW_RSA_TLS:
@@ -203,7 +212,8 @@ int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, con
         return 0;
     }
     if (in_len != key->size || key->size > sizeof(em)) {
-        hw_raise(key->hw, HW_E_BAD_INPUT, "the ciphertext has %zu bytes, not the modulus's %zu", in_len, key->size);
+        hw_raise(key->hw, HW_E_BAD_INPUT, "the ciphertext has %zu bytes, not the modulus's %zu", in_len,
+                 key->size);
         return 0;
     }
     if (!fetch_digests(key, padding, &md, &mgf1_md) || !operate_raw(key, in, em))
@@ -223,8 +233,8 @@ int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, con
         *out_len = 48;
         break;
     case HW_RSA_OAEP:
-        ok = md != NULL && pad_oaep_decrypt(out, out_len, em, key->size, md, mgf1_md, padding->label,
-                                            padding->label_len);
+        ok = md != NULL &&
+             pad_oaep_decrypt(out, out_len, em, key->size, md, mgf1_md, padding->label, padding->label_len);
         if (!ok)
             hw_raise(key->hw, HW_E_BAD_INPUT, "OAEP decoding failed: not for this key, digest or label");
         break;

@@ -69,17 +69,18 @@ static void tpm_unload(struct hw_key *key)
     OPENSSL_secure_clear_free(k, sizeof(*k));
 }
 
-/* Fetches the passphrase that the container says the key has. Without anybody to ask, the TPM will refuse the
- * key at its first use. */
+/* Fetches the passphrase that the container says the key has. Without one the key is tried with an empty one
+ * at its first use: some tools write files that say so of keys that have none. */
 static int ask_passphrase(struct tpm_key *k, const char *what, hw_passphrase *ask, void *ask_arg)
 {
-    int len;
+    int len =
+        k->has_auth && ask != NULL ? ask(ask_arg, what, (char *)k->auth.buffer, sizeof(k->auth.buffer)) : -1;
 
-    if (!k->has_auth || ask == NULL)
+    if (len < 0)
         return 1;
-    len = ask(ask_arg, what, (char *)k->auth.buffer, sizeof(k->auth.buffer));
-    if (len < 0) {
-        hw_raise(k->key->hw, HW_E_AUTH, "the %s has a passphrase, and none was given", what);
+    if ((size_t)len > sizeof(k->auth.buffer)) {
+        hw_raise(k->key->hw, HW_E_AUTH, "%s: the passphrase has %d bytes; a TPM takes at most %zu", what, len,
+                 sizeof(k->auth.buffer));
         return 0;
     }
     k->auth.size = (UINT16)len;
@@ -100,10 +101,11 @@ static int parse_handle_uri(struct tpm_key *k, const char *uri)
         end += sizeof(suffix) - 1;
     }
     if (end == NULL || *end != '\0' || handle < TPM_PERSISTENT_FIRST || handle > TPM_PERSISTENT_LAST) {
-        hw_raise(k->key->hw, HW_E_BAD_KEY,
-                 "\"%.64s\" names no key: expected handle=0x81000000 to 0x81ffffff, then ;auth=ask if it has a "
-                 "passphrase",
-                 uri);
+        hw_raise(
+            k->key->hw, HW_E_BAD_KEY,
+            "\"%.64s\" names no key: expected handle=0x81000000 to 0x81ffffff, then ;auth=ask if it has a "
+            "passphrase",
+            uri);
         return 0;
     }
     k->persistent = (uint32_t)handle;
@@ -160,17 +162,18 @@ static int load_reference(struct hw_key *key, struct tpm_key *k, const unsigned 
     return ok;
 }
 
-static int tpm_load(void *state, struct hw_key *key, enum hw_format format, const unsigned char *der, size_t len,
-                    hw_passphrase *ask, void *ask_arg)
+static int tpm_load(void *state, struct hw_key *key, enum hw_format format, const unsigned char *der,
+                    size_t len, hw_passphrase *ask, void *ask_arg)
 {
     struct tpm_key *k = tpm_key_new(key);
 
     (void)state;
     if (k == NULL)
         return 0;
-    if (format == HW_FORMAT_REFERENCE)
-        return load_reference(key, k, der, len) && ask_passphrase(k, "key reference", ask, ask_arg);
-    return load_tss2(key, k, der, len) && ask_passphrase(k, "TSS2 PRIVATE KEY", ask, ask_arg);
+    if (!(format == HW_FORMAT_REFERENCE ? load_reference(key, k, der, len) : load_tss2(key, k, der, len)))
+        return 0;
+    return ask_passphrase(k, format == HW_FORMAT_REFERENCE ? "key reference" : "TSS2 PRIVATE KEY", ask,
+                          ask_arg);
 }
 
 /* Reads a persistent key's public area: a reference does not hold its attributes. */
@@ -192,7 +195,8 @@ static int tpm_prepare(struct hw_key *key)
         if (rc == TSS2_RC_SUCCESS)
             rc = tpm_slots_load(tpm, k);
         if (rc == TSS2_RC_SUCCESS)
-            rc = Esys_ReadPublic(tpm->esys, k->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
+            rc =
+                Esys_ReadPublic(tpm->esys, k->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
     } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, k, attempt++));
     if (rc != TSS2_RC_SUCCESS)
         tpm_raise(tpm, rc, uri);
@@ -219,7 +223,9 @@ static TPMI_ALG_HASH md_to_tpm(OSSL_LIB_CTX *libctx, const char *md)
     static const struct {
         const char *name;
         TPMI_ALG_HASH algorithm;
-    } known[] = {{"SHA1", TPM2_ALG_SHA1}, {"SHA256", TPM2_ALG_SHA256}, {"SHA384", TPM2_ALG_SHA384},
+    } known[] = {{"SHA1", TPM2_ALG_SHA1},
+                 {"SHA256", TPM2_ALG_SHA256},
+                 {"SHA384", TPM2_ALG_SHA384},
                  {"SHA512", TPM2_ALG_SHA512}};
     TPMI_ALG_HASH algorithm = TPM2_ALG_NULL;
     EVP_MD *fetched = EVP_MD_fetch(libctx, md, NULL);
@@ -242,8 +248,8 @@ static TSS2_RC raw_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op)
     TSS2_RC rc;
 
     memcpy(in.buffer, op->in, op->in_len);
-    rc = Esys_RSA_Decrypt(tpm->esys, k->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &in, &no_scheme, &no_label,
-                          &out);
+    rc = Esys_RSA_Decrypt(tpm->esys, k->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &in, &no_scheme,
+                          &no_label, &out);
     if (rc == TSS2_RC_SUCCESS && out->size <= op->out_size) {
         /* Some TPMs leave out leading zeros. */
         memset(op->out, 0, op->out_size - out->size);
@@ -269,14 +275,28 @@ static TSS2_RC sign_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op
     TSS2_RC rc;
 
     memcpy(digest.buffer, op->in, op->in_len);
-    rc = Esys_Sign(tpm->esys, k->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &no_ticket,
-                   &signature);
+    rc = Esys_Sign(tpm->esys, k->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme,
+                   &no_ticket, &signature);
     if (rc == TSS2_RC_SUCCESS && signature->signature.rsassa.sig.size == op->out_size) {
         memcpy(op->out, signature->signature.rsassa.sig.buffer, op->out_size);
         op->out_len = op->out_size;
     }
     Esys_Free(signature);
     return rc;
+}
+
+static int raise_operation(struct tpm *tpm, struct tpm_key *k, TSS2_RC rc, const char *what)
+{
+    uint32_t base = tpm_rc_base(rc);
+    int is_auth = tpm_rc_is_tpm(rc) && (base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH);
+
+    /* About the key itself, not its parent. */
+    if (tpm->culprit != 0 || !is_auth)
+        return tpm_raise(tpm, rc, what);
+    k->is_refused = 1;
+    hw_raise(tpm->hw, HW_E_AUTH, "%s: TPM at %s: %s (0x%x)", what, tpm->name,
+             k->has_passphrase ? "wrong passphrase" : "the key has a passphrase, and none was given", rc);
+    return 0;
 }
 
 static int tpm_operate(struct hw_key *key, struct hw_op *op)
@@ -297,6 +317,15 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
     }
     if (!tpm_lock(tpm))
         return 0;
+    if (k->is_refused) {
+        hw_raise(
+            key->hw, HW_E_AUTH,
+            "the TPM at %s has refused this key's passphrase; it is not asked again, as that would bring a "
+            "lockout nearer",
+            tpm->name);
+        tpm_unlock(tpm);
+        return 0;
+    }
     for (;;) {
         op->out_len = 0;
         rc = tpm_connect(tpm);
@@ -307,7 +336,8 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
         if (rc != TSS2_RC_SUCCESS) {
             if (tpm_recover(tpm, rc, k, attempt++))
                 continue;
-            tpm_raise(tpm, rc, op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature");
+            raise_operation(tpm, k, rc,
+                            op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature");
             break;
         }
         if (hw_rsa_check(key, op))
@@ -317,14 +347,15 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
             rc = TPM2_RC_FAILURE;
             hw_raise(key->hw, HW_E_WRONG_RESULT,
                      "the TPM at %s gave a result that does not fit the public key%s", tpm->name,
-                     op->kind == HW_OP_RSA_PSS
-                         ? "; if it chooses another salt length than was asked for, use a key of type RSA, for which "
-                           "Signet does the padding"
-                         : "");
+                     op->kind == HW_OP_RSA_PSS ? "; if it chooses another salt length than was asked for, "
+                                                 "use a key of type RSA, for which "
+                                                 "Signet does the padding"
+                                               : "");
             break;
         }
         /* After a reset the handle may stand for somebody else's key. */
-        hw_log(key->hw, HW_LOG_WARN, "TPM at %s: the result does not fit the key, loading it again", tpm->name);
+        hw_log(key->hw, HW_LOG_WARN, "TPM at %s: the result does not fit the key, loading it again",
+               tpm->name);
         tpm_slots_drop(tpm, k, 0);
     }
     tpm_unlock(tpm);
@@ -379,7 +410,8 @@ static char *tpm_describe_key(const struct hw_key *key)
         snprintf(where, sizeof(where), "wrapped by the owner's primary key");
     else
         snprintf(where, sizeof(where), "wrapped by the key at 0x%08x", k->parent);
-    snprintf(text, sizeof(text), "TPM, custody tpm, %s, %s", where, k->has_auth ? "with a passphrase" : "no passphrase");
+    snprintf(text, sizeof(text), "TPM, custody tpm, %s, %s", where,
+             k->has_auth ? "with a passphrase" : "no passphrase");
     return OPENSSL_strdup(text);
 }
 

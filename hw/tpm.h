@@ -10,8 +10,10 @@
 
 #include "backend.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tcti.h>
 
@@ -29,12 +31,14 @@ struct tpm_key {
     uint32_t persistent; /* handle, or 0 */
     int has_auth;
     int has_passphrase; /* auth holds it */
+    int is_refused;     /* the TPM did not take auth; another try would only bring a lockout nearer */
     TPM2B_AUTH auth;
 
     /* What follows belongs to the connection: guarded by its lock. */
-    ESYS_TR tr;          /* ESYS_TR_NONE while not loaded */
-    unsigned epoch;      /* of the connection that tr belongs to */
-    TPMS_CONTEXT *saved; /* the loaded object as ContextSave gave it, or NULL */
+    ESYS_TR tr;                    /* ESYS_TR_NONE while not loaded */
+    unsigned epoch;                /* of the connection that tr belongs to */
+    unsigned turn;                 /* in which it was loaded */
+    TPMS_CONTEXT *saved;           /* the loaded object as ContextSave gave it, or NULL */
     struct tpm_key *newer, *older; /* in the list of loaded keys */
 };
 
@@ -49,15 +53,18 @@ struct tpm {
     int locked_by_fork; /* between the prepare and the parent handler */
     int inherited;      /* esys and tcti are a copy of the parent process's */
 
-    char name[128]; /* TCTI in use, or what was tried: for messages */
+    char name[256]; /* TCTI in use, or what was tried: for messages */
     int is_managed; /* a resource manager swaps objects and frees them when the connection closes */
-    int is_inherited_safe; /* closing the copy of the connection can't disturb the parent's */
+    int is_tabrmd;
+    int is_bus_lost; /* the parent process has used D-Bus, which does not survive fork */
+    unsigned turn;   /* counts up each time the lock is taken */
     TSS2_TCTI_CONTEXT *tcti;
     ESYS_CONTEXT *esys;
     struct tpm_key *newest, *oldest; /* loaded transient keys by last use */
     unsigned epoch;                  /* of the connection; a key's tr is of its own epoch only */
     uint32_t parent_handle;          /* the persistent parent that parent_tr stands for */
     ESYS_TR parent_tr;
+    uint32_t culprit; /* handle of the parent or hierarchy that the last command used, for messages; or 0 */
 };
 
 /* ---- tpm_connection.c ---- */
@@ -83,12 +90,32 @@ enum tpm_remedy tpm_remedy(TSS2_RC rc);
 /* Applies it. Returns 1 if the command is worth another try; attempt counts from 0. k may be NULL. */
 int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt);
 
-/* ---- tpm_tcti.c, tpm_device.c ---- */
+/* ---- tpm_tcti.c ---- */
 
-/* Opens conf or, if it is NULL, the first TPM found. Sets name and is_managed also on failure. */
-TSS2_RC tpm_tcti_open(struct tpm *tpm, TSS2_TCTI_CONTEXT **tcti);
-/* A TCTI for the kernel's character devices; exclusive ones are opened for each command only. */
-TSS2_RC tpm_device_open(const char *path, int is_exclusive, TSS2_TCTI_CONTEXT **tcti);
+/* Opens conf or, if it is NULL, the first TPM found. Sets name and the like also on failure. */
+TSS2_RC tpm_tcti_open(struct tpm *tpm);
+void tpm_tcti_close(struct tpm *tpm);
+
+/* ---- tpm_transport.c, and the addresses it takes: tpm_device.c, tpm_swtpm.c ---- */
+
+struct tpm_address {
+    int (*open)(const struct tpm_address *address); /* a descriptor, or -1 with errno */
+    int is_exclusive;                               /* one process at a time: open during a turn only */
+    int is_socket;
+    char path[PATH_MAX]; /* of a device */
+    struct sockaddr_storage socket;
+    socklen_t socket_len;
+};
+
+/* Both return 1, or 0 with errno. options are what stands behind the TCTI's name and colon. */
+int tpm_device_address(const char *path, int is_managed, struct tpm_address *address);
+int tpm_swtpm_address(const char *options, struct tpm_address *address);
+/* Opens the address, to see that it is there, and makes a TCTI for it. On failure errno says why. */
+TSS2_RC tpm_transport_new(const struct tpm_address *address, TSS2_TCTI_CONTEXT **tcti);
+/* Ends the turn: gives way to other processes. Any TCTI will do, NULL as well. */
+void tpm_transport_release(TSS2_TCTI_CONTEXT *tcti);
+/* Returns 0 if this TCTI is another library's. */
+int tpm_transport_free(TSS2_TCTI_CONTEXT **tcti);
 
 /* ---- tpm_slots.c ---- */
 
@@ -97,8 +124,11 @@ TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k);
 /* Forgets that k is loaded. do_flush: also in the TPM. */
 void tpm_slots_drop(struct tpm *tpm, struct tpm_key *k, int do_flush);
 void tpm_slots_drop_all(struct tpm *tpm, int do_flush);
-/* Frees one slot for a command that was refused with object memory; keep is spared. */
-int tpm_slots_make_room(struct tpm *tpm, const struct tpm_key *keep);
+/* Frees one slot for a command that the TPM refused with rc; keep is spared (ESYS_TR_NONE: nothing to spare).
+ * Returns 1 if the command is worth another try. */
+int tpm_slots_make_room(struct tpm *tpm, TSS2_RC rc, ESYS_TR keep);
+/* An object for what is at a persistent handle. */
+TSS2_RC tpm_persistent(struct tpm *tpm, uint32_t handle, ESYS_TR *tr);
 /* The parent of a key: is_transient tells the caller to flush it. */
 TSS2_RC tpm_parent(struct tpm *tpm, uint32_t handle, int rsa_parent, ESYS_TR *tr, int *is_transient);
 /* Reads a passphrase file into auth; an absent (NULL) file is an empty passphrase. Raises. */

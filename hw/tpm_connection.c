@@ -5,9 +5,8 @@
  */
 #include "tpm.h"
 
-#include <sys/single_threaded.h>
 #include <stdlib.h>
-#include <tss2/tss2_tctildr.h>
+#include <sys/single_threaded.h>
 
 /* fork() copies the connection. The handlers make sure that no command is under way at that moment (its
  * answer could be read by either side) and tell the child that its copy is not its own. pthread_atfork's
@@ -22,7 +21,8 @@ static int init_lock(pthread_mutex_t *lock)
     pthread_mutexattr_t attr;
     int ok = pthread_mutexattr_init(&attr) == 0;
 
-    ok = ok && pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK) == 0 && pthread_mutex_init(lock, &attr) == 0;
+    ok = ok && pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK) == 0 &&
+         pthread_mutex_init(lock, &attr) == 0;
     pthread_mutexattr_destroy(&attr);
     return ok;
 }
@@ -113,9 +113,11 @@ static void drop_inherited(struct tpm *tpm)
 {
     forget_objects(tpm, 0);
     Esys_Finalize(&tpm->esys);
-    /* tabrmd's finalization talks to the D-Bus connection that the parent uses, so its memory is left. */
-    if (tpm->is_inherited_safe)
-        Tss2_TctiLdr_Finalize(&tpm->tcti);
+    /* tabrmd's library keeps one D-Bus connection a process, served by a thread that fork does not copy. The
+     * parent uses it, so it must not be closed here, and no other can be had. */
+    tpm->is_bus_lost = tpm->is_tabrmd;
+    if (!tpm->is_tabrmd)
+        tpm_tcti_close(tpm);
     tpm->tcti = NULL;
     tpm->inherited = 0;
 }
@@ -128,11 +130,13 @@ int tpm_lock(struct tpm *tpm)
     }
     if (tpm->inherited)
         drop_inherited(tpm);
+    tpm->turn++;
     return 1;
 }
 
 void tpm_unlock(struct tpm *tpm)
 {
+    tpm_transport_release(tpm->tcti);
     pthread_mutex_unlock(&tpm->lock);
 }
 
@@ -143,7 +147,9 @@ TSS2_RC tpm_connect(struct tpm *tpm)
 
     if (tpm->esys != NULL)
         return TSS2_RC_SUCCESS;
-    rc = tpm_tcti_open(tpm, &tpm->tcti);
+    if (tpm->is_bus_lost)
+        return TSS2_TCTI_RC_NO_CONNECTION;
+    rc = tpm_tcti_open(tpm);
     if (rc != TSS2_RC_SUCCESS)
         return rc;
     rc = Esys_Initialize(&tpm->esys, tpm->tcti, &version);
@@ -162,8 +168,7 @@ void tpm_disconnect(struct tpm *tpm, int is_alive)
     forget_objects(tpm, is_alive && !tpm->is_managed);
     if (tpm->esys != NULL)
         Esys_Finalize(&tpm->esys);
-    if (tpm->tcti != NULL)
-        Tss2_TctiLdr_Finalize(&tpm->tcti);
+    tpm_tcti_close(tpm);
 }
 
 enum tpm_remedy tpm_remedy(TSS2_RC rc)
@@ -191,14 +196,19 @@ enum tpm_remedy tpm_remedy(TSS2_RC rc)
 
 int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt)
 {
-    /* Without a resource manager other processes may flush our object between its load and its use; that
-     * is worth several tries. Anything else that is still wrong after two is wrong. */
-    const unsigned tries = tpm_remedy(rc) == TPM_RELOAD && !tpm->is_managed ? 32 : 2;
+    enum tpm_remedy remedy = tpm_remedy(rc);
 
-    if (attempt >= tries || tpm_remedy(rc) == TPM_GIVE_UP)
+    if (tpm->esys != NULL && tpm_slots_make_room(tpm, rc, k != NULL ? k->tr : ESYS_TR_NONE))
+        return 1;
+    /* Somebody else's object may be in the slot by now. In this turn it can't. */
+    if (remedy == TPM_GIVE_UP && k != NULL && !tpm->is_managed && tpm_rc_is_tpm(rc) && k->turn != tpm->turn)
+        remedy = TPM_RELOAD;
+    /* Without a connection there was no command, and only what is loaded can be stale. */
+    if (attempt >= 2 || remedy == TPM_GIVE_UP || tpm->esys == NULL ||
+        (remedy == TPM_RELOAD && (k == NULL || k->tr == ESYS_TR_NONE)))
         return 0;
     hw_log(tpm->hw, HW_LOG_INFO, "TPM at %s: response 0x%x, trying again", tpm->name, rc);
-    switch (tpm_remedy(rc)) {
+    switch (remedy) {
     case TPM_RECONNECT:
         tpm_disconnect(tpm, 0);
         return 1;
@@ -206,8 +216,6 @@ int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt
         tpm_slots_drop_all(tpm, 0);
         return Esys_Startup(tpm->esys, TPM2_SU_CLEAR) == TSS2_RC_SUCCESS;
     case TPM_RELOAD:
-        if (k == NULL)
-            return 0;
         tpm_slots_drop(tpm, k, 0);
         return 1;
     case TPM_GIVE_UP:

@@ -32,8 +32,8 @@ static void *run_create(void *arg)
     static const TPML_PCR_SELECTION no_pcr = {0};
     struct create *create = arg;
     TSS2_RC rc = Esys_Create(create->esys, create->parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                             create->sensitive, create->template, &no_data, &no_pcr, &create->priv, &create->pub, NULL,
-                             NULL, NULL);
+                             create->sensitive, create->template, &no_data, &no_pcr, &create->priv,
+                             &create->pub, NULL, NULL, NULL);
 
     pthread_mutex_lock(&create->lock);
     create->rc = rc;
@@ -70,7 +70,8 @@ static int wait_create(struct tpm *tpm, struct create *create, const struct hw_g
     return wanted;
 }
 
-static TSS2_RC create_key(struct tpm *tpm, struct create *create, const struct hw_generate *params, int *is_cancelled)
+static TSS2_RC create_key(struct tpm *tpm, struct create *create, const struct hw_generate *params,
+                          int *is_cancelled)
 {
     pthread_t thread;
 
@@ -119,11 +120,13 @@ static int choose_parent(struct tpm *tpm, const char *name, uint32_t *handle)
     if (strcmp(name, "owner") == 0)
         return 1;
     value = strtoul(name, &end, 16);
-    if (strncmp(name, "0x", 2) == 0 && *end == '\0' && value >= TPM_PERSISTENT_FIRST && value <= TPM_PERSISTENT_LAST) {
+    if (strncmp(name, "0x", 2) == 0 && *end == '\0' && value >= TPM_PERSISTENT_FIRST &&
+        value <= TPM_PERSISTENT_LAST) {
         *handle = (uint32_t)value;
         return 1;
     }
-    hw_raise(tpm->hw, HW_E_UNSUPPORTED, "parent \"%.32s\" is neither owner nor a handle from 0x%08x to 0x%08x", name,
+    hw_raise(tpm->hw, HW_E_UNSUPPORTED,
+             "parent \"%.32s\" is neither owner nor a handle from 0x%08x to 0x%08x", name,
              TPM_PERSISTENT_FIRST, TPM_PERSISTENT_LAST);
     return 0;
 }
@@ -149,17 +152,20 @@ static int fill_template(struct tpm *tpm, const struct hw_generate *params, TPM2
         return 0;
     }
     if (params->bits < 1024 || params->bits > 4096 || params->bits % 8 != 0) {
-        hw_raise(tpm->hw, HW_E_UNSUPPORTED, "RSA-%u: the TPM at %s takes 1024, 2048, 3072 or 4096 as its chip allows",
-                 params->bits, tpm->name);
+        hw_raise(tpm->hw, HW_E_UNSUPPORTED,
+                 "RSA-%u: the TPM at %s takes 1024, 2048, 3072 or 4096 as its chip allows", params->bits,
+                 tpm->name);
         return 0;
     }
     *template = (TPM2B_PUBLIC){
-        .publicArea = {
-            .type = TPM2_ALG_RSA,
-            .nameAlg = TPM2_ALG_SHA256,
-            .objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_FIXEDTPM |
-                                TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN,
-        },
+        .publicArea =
+            {
+                .type = TPM2_ALG_RSA,
+                .nameAlg = TPM2_ALG_SHA256,
+                .objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_SIGN_ENCRYPT |
+                                    TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                    TPMA_OBJECT_SENSITIVEDATAORIGIN,
+            },
     };
     rsa->symmetric.algorithm = TPM2_ALG_NULL;
     rsa->scheme.scheme = TPM2_ALG_NULL;
@@ -171,9 +177,10 @@ static int fill_template(struct tpm *tpm, const struct hw_generate *params, TPM2
         if (rsa->scheme.details.rsapss.hashAlg == TPM2_ALG_NULL || params->pss_saltlen >= 0 ||
             pss_hash(params->pss_mgf1_md != NULL ? params->pss_mgf1_md : params->pss_md) !=
                 rsa->scheme.details.rsapss.hashAlg) {
-            hw_raise(tpm->hw, HW_E_UNSUPPORTED,
-                     "an RSA-PSS key in a TPM has one digest (SHA256, SHA384 or SHA512) for message and MGF1, and "
-                     "its salt is as long as the digest");
+            hw_raise(
+                tpm->hw, HW_E_UNSUPPORTED,
+                "an RSA-PSS key in a TPM has one digest (SHA256, SHA384 or SHA512) for message and MGF1, and "
+                "its salt is as long as the digest");
             return 0;
         }
     } else {
@@ -191,7 +198,8 @@ static int fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth)
 
     /* TPM 2.0 Library part 1 section 19.6.4.2: at most as long as the name algorithm's digest. */
     if (len > TPM2_SHA256_DIGEST_SIZE) {
-        hw_raise(tpm->hw, HW_E_UNSUPPORTED, "a TPM key's passphrase has at most %d bytes", TPM2_SHA256_DIGEST_SIZE);
+        hw_raise(tpm->hw, HW_E_UNSUPPORTED, "a TPM key's passphrase has at most %d bytes",
+                 TPM2_SHA256_DIGEST_SIZE);
         return 0;
     }
     if (len > 0)
@@ -242,7 +250,8 @@ int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *para
         tpm_raise(tpm, rc, what);
         goto out;
     }
-    if (!fill_template(tpm, params, &template) || !fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) ||
+    if (!fill_template(tpm, params, &template) ||
+        !fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) ||
         !choose_parent(tpm, params->parent, &k->parent))
         goto out;
     do {
@@ -253,7 +262,7 @@ int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *para
             continue;
         do
             rc = create_key(tpm, &create, params, &is_cancelled);
-        while (tpm_rc_base(rc) == TPM2_RC_OBJECT_MEMORY && tpm_slots_make_room(tpm, NULL));
+        while (tpm_slots_make_room(tpm, rc, is_transient ? create.parent : ESYS_TR_NONE));
         if (is_transient && Esys_FlushContext(tpm->esys, create.parent) != TSS2_RC_SUCCESS)
             Esys_TR_Close(tpm->esys, &create.parent);
     } while (rc != TSS2_RC_SUCCESS && !is_cancelled && tpm_recover(tpm, rc, NULL, attempt++));

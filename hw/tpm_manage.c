@@ -22,16 +22,17 @@ static TSS2_RC evict_control(struct tpm *tpm, ESYS_TR object, uint32_t handle, E
     OPENSSL_cleanse(&auth, sizeof(auth));
     if (rc != TSS2_RC_SUCCESS)
         return rc;
-    return Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, handle,
-                             out);
+    return Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                             ESYS_TR_NONE, handle, out);
 }
 
 static int is_owner_handle(struct tpm *tpm, uint32_t handle)
 {
     if (handle >= TPM_PERSISTENT_FIRST && handle <= TPM_OWNER_LAST)
         return 1;
-    hw_raise(tpm->hw, HW_E_UNSUPPORTED, "handle 0x%08x is not one of the owner's persistent ones, 0x%08x to 0x%08x",
-             handle, TPM_PERSISTENT_FIRST, TPM_OWNER_LAST);
+    hw_raise(tpm->hw, HW_E_UNSUPPORTED,
+             "handle 0x%08x is not one of the owner's persistent ones, 0x%08x to 0x%08x", handle,
+             TPM_PERSISTENT_FIRST, TPM_OWNER_LAST);
     return 0;
 }
 
@@ -95,7 +96,7 @@ int hw_evict(struct hw *hw, uint32_t handle)
     do {
         rc = tpm_connect(tpm);
         if (rc == TSS2_RC_SUCCESS)
-            rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+            rc = tpm_persistent(tpm, handle, &tr);
         if (rc == TSS2_RC_SUCCESS)
             rc = evict_control(tpm, tr, handle, &gone);
     } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, NULL, attempt++));
@@ -170,7 +171,10 @@ static void append_persistent(struct tpm *tpm, char *line, size_t size)
     for (i = 0; i < data->data.handles.count; i++)
         snprintf(line + strlen(line), size - strlen(line), "%s0x%08x", i > 0 ? " " : "",
                  data->data.handles.handle[i]);
-    snprintf(line + strlen(line), size - strlen(line), "%s", data->data.handles.count == 0 ? "none" : more ? " …" : "");
+    snprintf(line + strlen(line), size - strlen(line), "%s",
+             data->data.handles.count == 0 ? "none"
+             : more                        ? " …"
+                                           : "");
     Esys_Free(data);
 }
 

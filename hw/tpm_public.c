@@ -108,7 +108,8 @@ int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *wh
         if (area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT)
             key->ops |= HW_OP_RSA_PKCS1 | HW_OP_RSA_PSS;
     } else if (area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) {
-        key->ops |= area->parameters.rsaDetail.scheme.scheme == TPM2_ALG_RSAPSS ? HW_OP_RSA_PSS : HW_OP_RSA_PKCS1;
+        key->ops |=
+            area->parameters.rsaDetail.scheme.scheme == TPM2_ALG_RSAPSS ? HW_OP_RSA_PSS : HW_OP_RSA_PKCS1;
     }
     if (key->ops == 0) {
         EVP_PKEY_free(pkey);
@@ -118,7 +119,8 @@ int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *wh
     if (key->pkey != NULL && EVP_PKEY_eq(key->pkey, pkey) != 1) {
         EVP_PKEY_free(pkey);
         key->ops = 0;
-        hw_raise(key->hw, HW_E_FOREIGN_KEY, "the key %s is not the one that its reference was made for", where);
+        hw_raise(key->hw, HW_E_FOREIGN_KEY, "the key %s is not the one that its reference was made for",
+                 where);
         return 0;
     }
     if (key->pkey != NULL) {

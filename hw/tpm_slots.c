@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRANSIENT_MAX 64 /* handles asked for at a time when looking for abandoned objects */
+#define TRANSIENT_MAX   64          /* handles asked for at a time when looking for abandoned objects */
+#define TRANSIENT_FIRST 0x80000000u /* tpm2-tss's own constant shifts into the sign bit */
 
 static int is_full(TSS2_RC rc)
 {
@@ -56,54 +57,79 @@ void tpm_slots_drop_all(struct tpm *tpm, int do_flush)
         tpm_slots_drop(tpm, tpm->newest, do_flush);
 }
 
+/* What can't be saved is not there any more. */
 static void evict(struct tpm *tpm, struct tpm_key *k)
 {
-    if (k->saved == NULL && Esys_ContextSave(tpm->esys, k->tr, &k->saved) != TSS2_RC_SUCCESS)
-        k->saved = NULL; /* it will be loaded from its container */
-    tpm_slots_drop(tpm, k, 1);
+    int is_there = k->saved != NULL || Esys_ContextSave(tpm->esys, k->tr, &k->saved) == TSS2_RC_SUCCESS;
+
+    tpm_slots_drop(tpm, k, is_there);
 }
 
-/* Without a resource manager, objects of processes that died, or of others that share the TPM, may hold
- * every slot. Nobody else can free them; a live Signet notices and loads its key again. */
-static int flush_abandoned(struct tpm *tpm)
+/* The handle of a transient object other than keep, or 0. */
+static TPM2_HANDLE pick_object(struct tpm *tpm, TPM2_HANDLE keep)
 {
     TPMS_CAPABILITY_DATA *data = NULL;
     TPMI_YES_NO more;
     TPM2_HANDLE handle = 0;
-    ESYS_TR tr;
-    unsigned char pick = 0;
-    TSS2_RC rc;
+    unsigned char start = 0;
+    uint32_t i, count;
 
-    if (tpm->is_managed)
-        return 0;
-    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-                            TPM2_TRANSIENT_FIRST, TRANSIENT_MAX, &more, &data);
-    if (rc != TSS2_RC_SUCCESS)
+    if (Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
+                           TRANSIENT_FIRST, TRANSIENT_MAX, &more, &data) != TSS2_RC_SUCCESS)
         return 0;
     /* Any of them, so that two processes that need a slot do not keep taking each other's. */
-    RAND_bytes_ex(hw_libctx(tpm->hw), &pick, 1, 0);
-    if (data->data.handles.count > 0)
-        handle = data->data.handles.handle[pick % data->data.handles.count];
+    RAND_bytes_ex(hw_libctx(tpm->hw), &start, 1, 0);
+    count = data->data.handles.count;
+    for (i = 0; i < count && handle == 0; i++) {
+        if (data->data.handles.handle[(start + i) % count] != keep)
+            handle = data->data.handles.handle[(start + i) % count];
+    }
     Esys_Free(data);
+    return handle;
+}
+
+/* Without a resource manager, objects of processes that died, or of others that share the TPM, may hold
+ * every slot. Nobody else can free them; a live Signet notices and loads its key again. */
+static int flush_abandoned(struct tpm *tpm, ESYS_TR keep)
+{
+    TPM2_HANDLE spared = 0, handle;
+    ESYS_TR tr;
+
+    if (keep != ESYS_TR_NONE && Esys_TR_GetTpmHandle(tpm->esys, keep, &spared) != TSS2_RC_SUCCESS)
+        return 0;
+    handle = pick_object(tpm, spared);
     if (handle == 0)
         return 0;
     hw_log(tpm->hw, HW_LOG_WARN, "TPM at %s is full: flushing object 0x%08x that another process left there",
            tpm->name, handle);
-    rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
-    /* Gone in the meantime is as good as flushed. */
-    return rc != TSS2_RC_SUCCESS || Esys_FlushContext(tpm->esys, tr) == TSS2_RC_SUCCESS;
+    return Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr) ==
+               TSS2_RC_SUCCESS &&
+           Esys_FlushContext(tpm->esys, tr) == TSS2_RC_SUCCESS;
 }
 
-int tpm_slots_make_room(struct tpm *tpm, const struct tpm_key *keep)
+int tpm_slots_make_room(struct tpm *tpm, TSS2_RC rc, ESYS_TR keep)
 {
     struct tpm_key *k = tpm->oldest;
 
-    if (k == keep && k != NULL)
+    if (!is_full(rc))
+        return 0;
+    if (k != NULL && k->tr == keep)
         k = k->newer;
     if (k == NULL)
-        return flush_abandoned(tpm);
+        return !tpm->is_managed && flush_abandoned(tpm, keep);
     evict(tpm, k);
     return 1;
+}
+
+TSS2_RC tpm_persistent(struct tpm *tpm, uint32_t handle, ESYS_TR *tr)
+{
+    TSS2_RC rc;
+
+    /* Even to read its public area some TPMs need a slot for it. */
+    do
+        rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, tr);
+    while (tpm_slots_make_room(tpm, rc, ESYS_TR_NONE));
+    return rc;
 }
 
 int tpm_read_passphrase(struct tpm *tpm, const char *file, TPM2B_AUTH *auth)
@@ -146,19 +172,23 @@ static TSS2_RC set_auth_from_file(struct tpm *tpm, ESYS_TR tr, const char *file)
 static TSS2_RC create_primary(struct tpm *tpm, uint32_t hierarchy, int rsa_parent, ESYS_TR *tr)
 {
     static const TPM2B_PUBLIC ecc = {
-        .publicArea = {
-            .type = TPM2_ALG_ECC,
-            .nameAlg = TPM2_ALG_SHA256,
-            .objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT |
-                                TPMA_OBJECT_NODA | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
-                                TPMA_OBJECT_SENSITIVEDATAORIGIN,
-            .parameters.eccDetail = {
-                .symmetric = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB},
-                .scheme.scheme = TPM2_ALG_NULL,
-                .curveID = TPM2_ECC_NIST_P256,
-                .kdf.scheme = TPM2_ALG_NULL,
+        .publicArea =
+            {
+                .type = TPM2_ALG_ECC,
+                .nameAlg = TPM2_ALG_SHA256,
+                .objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT |
+                                    TPMA_OBJECT_NODA | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                    TPMA_OBJECT_SENSITIVEDATAORIGIN,
+                .parameters.eccDetail =
+                    {
+                        .symmetric = {.algorithm = TPM2_ALG_AES,
+                                      .keyBits.aes = 128,
+                                      .mode.aes = TPM2_ALG_CFB},
+                        .scheme.scheme = TPM2_ALG_NULL,
+                        .curveID = TPM2_ECC_NIST_P256,
+                        .kdf.scheme = TPM2_ALG_NULL,
+                    },
             },
-        },
     };
     static const TPM2B_SENSITIVE_CREATE no_auth = {0};
     static const TPM2B_DATA no_data = {0};
@@ -192,17 +222,17 @@ static TSS2_RC create_primary(struct tpm *tpm, uint32_t hierarchy, int rsa_paren
         };
         memset(&template.publicArea.unique, 0, sizeof(template.publicArea.unique));
     }
+    tpm->culprit = hierarchy;
     if (parent == ESYS_TR_RH_OWNER) {
         rc = set_auth_from_file(tpm, parent, tpm->owner_passphrase_file);
         if (rc != TSS2_RC_SUCCESS)
             return rc;
     }
-    for (;;) {
+    do
         rc = Esys_CreatePrimary(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
                                 &template, &no_data, &no_pcr, tr, NULL, NULL, NULL, NULL);
-        if (!is_full(rc) || !tpm_slots_make_room(tpm, NULL))
-            return rc;
-    }
+    while (tpm_slots_make_room(tpm, rc, ESYS_TR_NONE));
+    return rc;
 }
 
 TSS2_RC tpm_parent(struct tpm *tpm, uint32_t handle, int rsa_parent, ESYS_TR *tr, int *is_transient)
@@ -214,11 +244,12 @@ TSS2_RC tpm_parent(struct tpm *tpm, uint32_t handle, int rsa_parent, ESYS_TR *tr
         *is_transient = 1;
         return create_primary(tpm, handle, rsa_parent, tr);
     }
+    tpm->culprit = handle;
     if (tpm->parent_handle != handle) {
         if (tpm->parent_tr != ESYS_TR_NONE)
             Esys_TR_Close(tpm->esys, &tpm->parent_tr);
         tpm->parent_handle = 0;
-        rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tpm->parent_tr);
+        rc = tpm_persistent(tpm, handle, &tpm->parent_tr);
         if (rc == TSS2_RC_SUCCESS)
             rc = set_auth_from_file(tpm, tpm->parent_tr, tpm->parent_passphrase_file);
         if (rc != TSS2_RC_SUCCESS)
@@ -238,8 +269,9 @@ static TSS2_RC load_container(struct tpm *tpm, struct tpm_key *k)
     if (rc != TSS2_RC_SUCCESS)
         return rc;
     do
-        rc = Esys_Load(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &k->priv, &k->pub, &k->tr);
-    while (is_full(rc) && tpm_slots_make_room(tpm, NULL));
+        rc = Esys_Load(tpm->esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &k->priv, &k->pub,
+                       &k->tr);
+    while (tpm_slots_make_room(tpm, rc, is_transient ? parent : ESYS_TR_NONE));
     if (is_transient && Esys_FlushContext(tpm->esys, parent) != TSS2_RC_SUCCESS)
         Esys_TR_Close(tpm->esys, &parent);
     return rc;
@@ -251,7 +283,7 @@ static TSS2_RC load_saved(struct tpm *tpm, struct tpm_key *k)
 
     do
         rc = Esys_ContextLoad(tpm->esys, k->saved, &k->tr);
-    while (is_full(rc) && tpm_slots_make_room(tpm, NULL));
+    while (tpm_slots_make_room(tpm, rc, ESYS_TR_NONE));
     if (rc == TSS2_RC_SUCCESS || tpm_remedy(rc) == TPM_RECONNECT || tpm_remedy(rc) == TPM_STARTUP)
         return rc;
     /* Contexts do not outlive a reset of the TPM. */
@@ -264,6 +296,7 @@ TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k)
 {
     TSS2_RC rc;
 
+    tpm->culprit = 0;
     if (is_loaded(tpm, k)) {
         if (k->persistent == 0 && tpm->newest != k) {
             unlink_key(tpm, k);
@@ -272,15 +305,17 @@ TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k)
         return TSS2_RC_SUCCESS;
     }
     if (k->persistent != 0) {
-        rc = Esys_TR_FromTPMPublic(tpm->esys, k->persistent, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &k->tr);
+        rc = tpm_persistent(tpm, k->persistent, &k->tr);
     } else {
         rc = k->saved != NULL ? load_saved(tpm, k) : load_container(tpm, k);
     }
     k->epoch = tpm->epoch;
+    k->turn = tpm->turn;
     if (rc != TSS2_RC_SUCCESS) {
         k->tr = ESYS_TR_NONE;
         return rc;
     }
+    tpm->culprit = 0; /* the parent has done its part */
     if (k->persistent == 0)
         link_newest(tpm, k);
     return k->has_passphrase ? Esys_TR_SetAuth(tpm->esys, k->tr, &k->auth) : TSS2_RC_SUCCESS;

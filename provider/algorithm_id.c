@@ -50,7 +50,8 @@ out:
     return packed;
 }
 
-unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen, size_t *len)
+unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen,
+                                 size_t *len)
 {
     X509_ALGOR *algorithm = X509_ALGOR_new();
     unsigned char *der = NULL;

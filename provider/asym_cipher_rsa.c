@@ -11,7 +11,7 @@ struct cipher {
     struct prov_ctx *ctx;
     struct hw_key *hw;
     int pad_mode; /* RSA_PKCS1_PADDING, RSA_PKCS1_OAEP_PADDING, RSA_PKCS1_WITH_TLS_PADDING, RSA_NO_PADDING */
-    char md[64];      /* OAEP's digest */
+    char md[64];  /* OAEP's digest */
     char mgf1_md[64]; /* empty: the same */
     unsigned char *label;
     size_t label_len;
@@ -147,7 +147,8 @@ static int cipher_get_ctx_params(void *vctx, OSSL_PARAM params[])
     p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
     if (p != NULL && p->data_type == OSSL_PARAM_INTEGER && !OSSL_PARAM_set_int(p, cipher->pad_mode))
         return 0;
-    for (i = 0; p != NULL && p->data_type == OSSL_PARAM_UTF8_STRING && i < sizeof(pad_names) / sizeof(pad_names[0]);
+    for (i = 0;
+         p != NULL && p->data_type == OSSL_PARAM_UTF8_STRING && i < sizeof(pad_names) / sizeof(pad_names[0]);
          i++) {
         if (pad_names[i].mode == cipher->pad_mode && !OSSL_PARAM_set_utf8_string(p, pad_names[i].name))
             return 0;
@@ -214,8 +215,8 @@ static int cipher_encrypt_init(void *vctx, void *key, const OSSL_PARAM params[])
     return init(vctx, key, params);
 }
 
-static int cipher_decrypt(void *vctx, unsigned char *out, size_t *out_len, size_t out_size, const unsigned char *in,
-                          size_t in_len)
+static int cipher_decrypt(void *vctx, unsigned char *out, size_t *out_len, size_t out_size,
+                          const unsigned char *in, size_t in_len)
 {
     struct cipher *cipher = vctx;
     struct hw_rsa_padding padding = {
@@ -267,8 +268,8 @@ static int cipher_decrypt(void *vctx, unsigned char *out, size_t *out_len, size_
     return ok;
 }
 
-static int cipher_encrypt(void *vctx, unsigned char *out, size_t *out_len, size_t out_size, const unsigned char *in,
-                          size_t in_len)
+static int cipher_encrypt(void *vctx, unsigned char *out, size_t *out_len, size_t out_size,
+                          const unsigned char *in, size_t in_len)
 {
     struct cipher *cipher = vctx;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(cipher->ctx->libctx, hw_key_get0_pkey(cipher->hw), NULL);
@@ -287,7 +288,8 @@ static int cipher_encrypt(void *vctx, unsigned char *out, size_t *out_len, size_
     *p = OSSL_PARAM_construct_end();
     if (out != NULL)
         *out_len = out_size;
-    ok = ctx != NULL && EVP_PKEY_encrypt_init_ex(ctx, params) > 0 && EVP_PKEY_encrypt(ctx, out, out_len, in, in_len) > 0;
+    ok = ctx != NULL && EVP_PKEY_encrypt_init_ex(ctx, params) > 0 &&
+         EVP_PKEY_encrypt(ctx, out, out_len, in, in_len) > 0;
     EVP_PKEY_CTX_free(ctx);
     return ok;
 }

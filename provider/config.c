@@ -19,7 +19,8 @@ static const struct option options[] = {
     {"key-directory", "SIGNET_KEY_DIRECTORY", offsetof(struct prov_config, key_directory)},
     {"parent-passphrase-file", "SIGNET_PARENT_PASSPHRASE_FILE",
      offsetof(struct prov_config, parent_passphrase_file)},
-    {"owner-passphrase-file", "SIGNET_OWNER_PASSPHRASE_FILE", offsetof(struct prov_config, owner_passphrase_file)},
+    {"owner-passphrase-file", "SIGNET_OWNER_PASSPHRASE_FILE",
+     offsetof(struct prov_config, owner_passphrase_file)},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 

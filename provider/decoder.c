@@ -46,6 +46,18 @@ static int decoder_does_selection(void *provctx, int selection)
 
 /* ---- PEM to DER ---- */
 
+/* Hands the DER on to the decoder of its structure; that one's errors are for the user to see. */
+static int pass_der(const char *structure, unsigned char *der, size_t len, OSSL_CALLBACK *cb, void *cb_arg)
+{
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, (char *)structure, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der, len),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return cb(params, cb_arg);
+}
+
 static int pem_decode(void *vctx, OSSL_CORE_BIO *core_bio, int selection, OSSL_CALLBACK *cb, void *cb_arg,
                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
@@ -54,27 +66,19 @@ static int pem_decode(void *vctx, OSSL_CORE_BIO *core_bio, int selection, OSSL_C
     char *label = NULL, *header = NULL;
     unsigned char *der = NULL;
     long len = 0;
-    int ok = 1;
+    int ok = 1, is_pem;
     size_t i;
 
     (void)selection;
     (void)pw_cb;
     (void)pw_arg;
     ERR_set_mark();
-    if (bio != NULL && PEM_read_bio(bio, &label, &header, &der, &len)) {
-        for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-            OSSL_PARAM params[] = {
-                OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, (char *)"RSA", 0),
-                OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, (char *)kinds[i].structure, 0),
-                OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der, (size_t)len),
-                OSSL_PARAM_construct_end(),
-            };
-
-            if (strcmp(label, kinds[i].label) == 0)
-                ok = cb(params + 1, cb_arg);
-        }
-    }
+    is_pem = bio != NULL && PEM_read_bio(bio, &label, &header, &der, &len);
     ERR_pop_to_mark();
+    for (i = 0; is_pem && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(label, kinds[i].label) == 0)
+            ok = pass_der(kinds[i].structure, der, (size_t)len, cb, cb_arg);
+    }
     OPENSSL_free(label);
     OPENSSL_free(header);
     OPENSSL_clear_free(der, (size_t)len);
@@ -96,7 +100,8 @@ static unsigned char *read_sequence(BIO *bio, size_t *len)
         goto out;
     while (*len < INPUT_MAX && (n = BIO_read(bio, mem->data + *len, (int)(INPUT_MAX - *len))) > 0)
         *len += (size_t)n;
-    if (*len >= 2 && *len < INPUT_MAX && (unsigned char)mem->data[0] == (V_ASN1_CONSTRUCTED | V_ASN1_SEQUENCE))
+    if (*len >= 2 && *len < INPUT_MAX &&
+        (unsigned char)mem->data[0] == (V_ASN1_CONSTRUCTED | V_ASN1_SEQUENCE))
         der = OPENSSL_memdup(mem->data, *len);
 out:
     BUF_MEM_free(mem);
@@ -132,8 +137,9 @@ static int looks_like_reference(const unsigned char *der, size_t len)
            memcmp(p, version_and_text, sizeof(version_and_text)) == 0;
 }
 
-static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_format format, enum prov_rsa_type type,
-                      OSSL_CALLBACK *cb, void *cb_arg, OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_format format,
+                      enum prov_rsa_type type, OSSL_CALLBACK *cb, void *cb_arg,
+                      OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     struct prov_passphrase passphrase = {pw_cb, pw_arg};
     BIO *bio = BIO_new_from_core_bio(ctx->libctx, core_bio);
@@ -149,6 +155,7 @@ static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_for
         goto out;
     hw = hw_key_load(ctx->hw, format, der, len, pw_cb != NULL ? prov_passphrase : NULL, &passphrase);
     if (hw == NULL) {
+        prov_log_last_error(ctx);
         ok = 0;
         goto out;
     }
@@ -208,6 +215,7 @@ const OSSL_ALGORITHM prov_decoders[] = {
     {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=TSS2", tss2_rsa_dispatch, NULL},
     {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=TSS2", tss2_rsa_pss_dispatch, NULL},
     {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=SignetKeyReference", reference_rsa_dispatch, NULL},
-    {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=SignetKeyReference", reference_rsa_pss_dispatch, NULL},
+    {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=SignetKeyReference",
+     reference_rsa_pss_dispatch, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -90,12 +90,14 @@ static int write_container(struct encoder *encoder, BIO *bio, const struct hw_ke
     return ok;
 }
 
-static int write_by_default_provider(struct encoder *encoder, BIO *bio, const struct hw_key *hw, int selection,
-                                     const struct output *output, OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+static int write_by_default_provider(struct encoder *encoder, BIO *bio, const struct hw_key *hw,
+                                     int selection, const struct output *output,
+                                     OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     OSSL_ENCODER_CTX *ctx = OSSL_ENCODER_CTX_new_for_pkey(hw_key_get0_pkey(hw), selection, output->format,
                                                           output->structure, NULL);
-    int ok = ctx != NULL && (encoder->cipher == NULL || OSSL_ENCODER_CTX_set_cipher(ctx, encoder->cipher, NULL)) &&
+    int ok = ctx != NULL &&
+             (encoder->cipher == NULL || OSSL_ENCODER_CTX_set_cipher(ctx, encoder->cipher, NULL)) &&
              (pw_cb == NULL || OSSL_ENCODER_CTX_set_passphrase_cb(ctx, pw_cb, pw_arg)) &&
              OSSL_ENCODER_to_bio(ctx, bio);
 
@@ -156,7 +158,7 @@ static int public_does_selection(void *provctx, int selection)
         PROV_FN(OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, encoder_settable_ctx_params),                         \
         PROV_FN(OSSL_FUNC_ENCODER_SET_CTX_PARAMS, encoder_set_ctx_params),                                   \
         PROV_FN(OSSL_FUNC_ENCODER_DOES_SELECTION,                                                            \
-                (kind) & OSSL_KEYMGMT_SELECT_PRIVATE_KEY ? private_does_selection : public_does_selection),  \
+                (kind)&OSSL_KEYMGMT_SELECT_PRIVATE_KEY ? private_does_selection : public_does_selection),    \
         PROV_FN(OSSL_FUNC_ENCODER_ENCODE, id##_encode),                                                      \
         {0, NULL},                                                                                           \
     }
@@ -170,8 +172,8 @@ ENCODER(encrypted_der, "DER", "EncryptedPrivateKeyInfo", OSSL_KEYMGMT_SELECT_ALL
 ENCODER(public_pem, "PEM", "SubjectPublicKeyInfo", PUBLIC_ONLY);
 ENCODER(public_der, "DER", "SubjectPublicKeyInfo", PUBLIC_ONLY);
 
-static int text_encode(void *vctx, OSSL_CORE_BIO *out, const void *key, const OSSL_PARAM abstract[], int selection,
-                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+static int text_encode(void *vctx, OSSL_CORE_BIO *out, const void *key, const OSSL_PARAM abstract[],
+                       int selection, OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     static const struct output output = {"TEXT", NULL};
 
@@ -187,7 +189,9 @@ static const OSSL_DISPATCH text_dispatch[] = {
 
 #define BOTH(output, dispatch)                                                                               \
     {PROV_NAMES_RSA, PROV_PROPERTIES "," output, dispatch, NULL},                                            \
-        {PROV_NAMES_RSA_PSS, PROV_PROPERTIES "," output, dispatch, NULL}
+    {                                                                                                        \
+        PROV_NAMES_RSA_PSS, PROV_PROPERTIES "," output, dispatch, NULL                                       \
+    }
 
 const OSSL_ALGORITHM prov_encoders[] = {
     BOTH("output=pem,structure=PrivateKeyInfo", private_pem_dispatch),

@@ -3,7 +3,6 @@
 #include "provider.h"
 
 #include <openssl/core_names.h>
-#include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
@@ -112,7 +111,8 @@ static int keymgmt_match(const void *keydata1, const void *keydata2, int selecti
     const struct prov_key *a = keydata1, *b = keydata2;
 
     (void)selection; /* equal public keys mean equal private keys */
-    return a->hw != NULL && b->hw != NULL && EVP_PKEY_eq(hw_key_get0_pkey(a->hw), hw_key_get0_pkey(b->hw)) == 1;
+    return a->hw != NULL && b->hw != NULL &&
+           EVP_PKEY_eq(hw_key_get0_pkey(a->hw), hw_key_get0_pkey(b->hw)) == 1;
 }
 
 static int keymgmt_validate(const void *keydata, int selection, int check_type)
@@ -166,7 +166,8 @@ static int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
     if (key->hw == NULL)
         return 0;
     p = OSSL_PARAM_locate(params, "custody");
-    if (p != NULL && !OSSL_PARAM_set_utf8_string(p, hw_key_custody(key->hw) == HW_CUSTODY_TPM ? "tpm" : "file"))
+    if (p != NULL &&
+        !OSSL_PARAM_set_utf8_string(p, hw_key_custody(key->hw) == HW_CUSTODY_TPM ? "tpm" : "file"))
         return 0;
     p = OSSL_PARAM_locate(params, "description");
     if (p != NULL) {
@@ -246,23 +247,22 @@ static const char *keymgmt_operation_name(int operation)
 }
 
 #define KEYMGMT_COMMON                                                                                       \
-    PROV_FN(OSSL_FUNC_KEYMGMT_FREE, prov_key_free),                                                          \
-    PROV_FN(OSSL_FUNC_KEYMGMT_DUP, keymgmt_dup),                                                             \
-    PROV_FN(OSSL_FUNC_KEYMGMT_HAS, keymgmt_has),                                                             \
-    PROV_FN(OSSL_FUNC_KEYMGMT_MATCH, keymgmt_match),                                                         \
-    PROV_FN(OSSL_FUNC_KEYMGMT_VALIDATE, keymgmt_validate),                                                   \
-    PROV_FN(OSSL_FUNC_KEYMGMT_GET_PARAMS, keymgmt_get_params),                                               \
-    PROV_FN(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, keymgmt_gettable_params),                                     \
-    PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT, keymgmt_import),                                                       \
-    PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, keymgmt_types),                                                  \
-    PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT, keymgmt_export),                                                       \
-    PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, keymgmt_types),                                                  \
-    PROV_FN(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, keymgmt_operation_name),                                 \
-    PROV_FN(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, prov_gen_set_params),                                          \
-    PROV_FN(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, prov_gen_settable_params),                                \
-    PROV_FN(OSSL_FUNC_KEYMGMT_GEN, prov_gen),                                                                \
-    PROV_FN(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, prov_gen_cleanup),                                                \
-    {0, NULL}
+    PROV_FN(OSSL_FUNC_KEYMGMT_FREE, prov_key_free), PROV_FN(OSSL_FUNC_KEYMGMT_DUP, keymgmt_dup),             \
+        PROV_FN(OSSL_FUNC_KEYMGMT_HAS, keymgmt_has), PROV_FN(OSSL_FUNC_KEYMGMT_MATCH, keymgmt_match),        \
+        PROV_FN(OSSL_FUNC_KEYMGMT_VALIDATE, keymgmt_validate),                                               \
+        PROV_FN(OSSL_FUNC_KEYMGMT_GET_PARAMS, keymgmt_get_params),                                           \
+        PROV_FN(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, keymgmt_gettable_params),                                 \
+        PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT, keymgmt_import),                                                   \
+        PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, keymgmt_types),                                              \
+        PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT, keymgmt_export),                                                   \
+        PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, keymgmt_types),                                              \
+        PROV_FN(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, keymgmt_operation_name),                             \
+        PROV_FN(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, prov_gen_set_params),                                      \
+        PROV_FN(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, prov_gen_settable_params),                            \
+        PROV_FN(OSSL_FUNC_KEYMGMT_GEN, prov_gen), PROV_FN(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, prov_gen_cleanup),  \
+    {                                                                                                        \
+        0, NULL                                                                                              \
+    }
 
 static const OSSL_DISPATCH rsa_dispatch[] = {
     PROV_FN(OSSL_FUNC_KEYMGMT_NEW, keymgmt_new_rsa),

@@ -129,7 +129,8 @@ int prov_gen_set_params(void *genctx, const OSSL_PARAM params[])
     if (!ok)
         prov_raise(gen->ctx, HW_E_UNSUPPORTED, "custody %s: expected tpm, file or auto", custody);
     OPENSSL_free(custody);
-    ok = ok && take_text(params, "passphrase", &gen->passphrase) && take_text(params, "parent", &gen->parent) &&
+    ok = ok && take_text(params, "passphrase", &gen->passphrase) &&
+         take_text(params, "parent", &gen->parent) &&
          take_text(params, OSSL_PKEY_PARAM_RSA_DIGEST, &gen->pss_md) &&
          take_text(params, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, &gen->pss_mgf1_md);
     gen->hw.e = gen->e;

@@ -5,6 +5,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
+#include <string.h>
 
 int prov_passphrase(void *arg, const char *what, char *buf, size_t size)
 {
@@ -13,9 +14,14 @@ int prov_passphrase(void *arg, const char *what, char *buf, size_t size)
         OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, (char *)what, 0),
         OSSL_PARAM_construct_end(),
     };
+    char text[1024];
     size_t len = 0;
 
-    if (passphrase->cb == NULL || !passphrase->cb(buf, size, &len, params, passphrase->cb_arg) || len > size)
+    /* With more room than the key can use, to tell a passphrase that is too long from none at all. */
+    if (passphrase->cb == NULL || !passphrase->cb(text, sizeof(text), &len, params, passphrase->cb_arg))
         return -1;
+    if (len <= size)
+        memcpy(buf, text, len);
+    OPENSSL_cleanse(text, sizeof(text));
     return (int)len;
 }

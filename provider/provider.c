@@ -125,8 +125,8 @@ static int has_message_api(struct prov_ctx *ctx)
     };
     int major = 0, minor = 0;
 
-    return ctx->get_params(ctx->core, params) && version != NULL && sscanf(version, "%d.%d", &major, &minor) == 2 &&
-           (major > 3 || (major == 3 && minor >= 4));
+    return ctx->get_params(ctx->core, params) && version != NULL &&
+           sscanf(version, "%d.%d", &major, &minor) == 2 && (major > 3 || (major == 3 && minor >= 4));
 }
 
 __attribute__((visibility("default"))) OSSL_provider_init_fn OSSL_provider_init;

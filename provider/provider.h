@@ -76,6 +76,9 @@ int prov_config_custody(const char *text, enum hw_custody *custody);
 extern const OSSL_ITEM prov_reasons[];
 int prov_log_open(struct prov_ctx *ctx);
 void prov_log_close(struct prov_ctx *ctx);
+/* Prints the newest error where OpenSSL is known to drop it: its file loader empties the queue after a key that
+ * could not be decoded, and says "unsupported". */
+void prov_log_last_error(struct prov_ctx *ctx);
 /* Callbacks for hw_config; arg is the struct prov_ctx. */
 void prov_on_error(void *arg, int reason, const char *file, int line, const char *func, const char *text);
 void prov_on_log(void *arg, enum hw_level level, const char *text);
@@ -113,7 +116,8 @@ OSSL_FUNC_keymgmt_gen_init_fn prov_gen_init_rsa, prov_gen_init_rsa_pss;
 
 /* DER of the AlgorithmIdentifier of a signature (RFC 8017 appendix A, RFC 4055); the caller's. NULL without
  * an error if there is none for this digest. */
-unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen, size_t *len);
+unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen,
+                                 size_t *len);
 
 /* ---- the tables that provider.c offers ---- */
 
@@ -123,6 +127,9 @@ extern const OSSL_ALGORITHM prov_keymgmts[], prov_signatures[], prov_signatures_
 #define PROV_PROPERTIES    "provider=signet"
 #define PROV_NAMES_RSA     "RSA:rsaEncryption:1.2.840.113549.1.1.1"
 #define PROV_NAMES_RSA_PSS "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10"
-#define PROV_FN(id, f)     {id, (void (*)(void))(f)}
+#define PROV_FN(id, f)                                                                                       \
+    {                                                                                                        \
+        id, (void (*)(void))(f)                                                                              \
+    }
 
 #endif

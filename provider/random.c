@@ -36,8 +36,8 @@ static void seed_freectx(void *vctx)
     OPENSSL_free(vctx);
 }
 
-static int seed_instantiate(void *vctx, unsigned strength, int prediction_resistance, const unsigned char *pstr,
-                            size_t pstr_len, const OSSL_PARAM params[])
+static int seed_instantiate(void *vctx, unsigned strength, int prediction_resistance,
+                            const unsigned char *pstr, size_t pstr_len, const OSSL_PARAM params[])
 {
     struct seed *seed = vctx;
 
@@ -58,8 +58,8 @@ static int seed_uninstantiate(void *vctx)
     return 1;
 }
 
-static int seed_generate(void *vctx, unsigned char *out, size_t len, unsigned strength, int prediction_resistance,
-                         const unsigned char *adin, size_t adin_len)
+static int seed_generate(void *vctx, unsigned char *out, size_t len, unsigned strength,
+                         int prediction_resistance, const unsigned char *adin, size_t adin_len)
 {
     struct seed *seed = vctx;
 

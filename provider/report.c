@@ -2,6 +2,7 @@
 /* Errors into OpenSSL's queue, log lines to stderr or a file. */
 #include "provider.h"
 
+#include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +29,8 @@ const OSSL_ITEM prov_reasons[] = {
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* "LEVEL" or "LEVEL:FILE". Without a setting, warnings go to stderr; errors are in OpenSSL's queue, which every
- * program prints, so stderr gets them only if it was asked for. */
+/* "LEVEL" or "LEVEL:FILE". Without a setting, warnings go to stderr; errors are in OpenSSL's queue, which
+ * every program prints, so stderr gets them only if it was asked for. */
 int prov_log_open(struct prov_ctx *ctx)
 {
     const char *setting = ctx->config.log, *colon;
@@ -46,8 +47,8 @@ int prov_log_open(struct prov_ctx *ctx)
             break;
     }
     if (i == sizeof(level_names) / sizeof(level_names[0])) {
-        prov_raise(ctx, HW_E_UNSUPPORTED, "log = %s: expected error, warn, info or debug, then :FILE if wanted",
-                   setting);
+        prov_raise(ctx, HW_E_UNSUPPORTED,
+                   "log = %s: expected error, warn, info or debug, then :FILE if wanted", setting);
         return 0;
     }
     ctx->log_level = (enum hw_level)i;
@@ -117,4 +118,15 @@ void prov_raise_at(struct prov_ctx *ctx, enum hw_reason reason, const char *file
     va_end(args);
     prov_on_error(ctx, reason, base != NULL ? base + 1 : file, line, func, text);
     prov_on_log(ctx, HW_LOG_ERROR, text);
+}
+
+void prov_log_last_error(struct prov_ctx *ctx)
+{
+    const char *text = NULL;
+    int flags = 0;
+
+    /* With a log setting it has been printed already. */
+    if (ctx->config.log == NULL && ERR_peek_last_error_all(NULL, NULL, NULL, &text, &flags) != 0 &&
+        (flags & ERR_TXT_STRING))
+        prov_on_log(ctx, HW_LOG_WARN, text);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The context of an RSA signature operation: signature_rsa.c computes, signature_params.c keeps the settings. */
+/* The context of an RSA signature operation: signature_rsa.c computes, signature_params.c keeps the settings.
+ */
 #ifndef SIGNET_PROVIDER_SIGNATURE_H
 #define SIGNET_PROVIDER_SIGNATURE_H
 

@@ -107,9 +107,9 @@ static int set_pad_mode(struct sig *sig, const OSSL_PARAM *p)
     } else if (!OSSL_PARAM_get_int(p, &mode)) {
         return 0;
     }
-    if (mode == RSA_PKCS1_PSS_PADDING ? sig->operation == EVP_PKEY_OP_VERIFYRECOVER
-                                      : sig->type == PROV_RSA_PSS ||
-                                            (mode != RSA_PKCS1_PADDING && mode != RSA_NO_PADDING)) {
+    if (mode == RSA_PKCS1_PSS_PADDING
+            ? sig->operation == EVP_PKEY_OP_VERIFYRECOVER
+            : sig->type == PROV_RSA_PSS || (mode != RSA_PKCS1_PADDING && mode != RSA_NO_PADDING)) {
         prov_raise(sig->ctx, HW_E_UNSUPPORTED, "this padding is not for %s signatures",
                    prov_type_name(sig->type));
         return 0;
@@ -137,7 +137,9 @@ static int set_saltlen(struct sig *sig, const OSSL_PARAM *p)
         } else {
             long value = strtol(text, &end, 10);
 
-            saltlen = *text != '\0' && *end == '\0' && value >= RSA_PSS_SALTLEN_MAX && value < 4096 ? (int)value : -99;
+            saltlen = *text != '\0' && *end == '\0' && value >= RSA_PSS_SALTLEN_MAX && value < 4096
+                          ? (int)value
+                          : -99;
         }
     } else if (!OSSL_PARAM_get_int(p, &saltlen)) {
         return 0;
@@ -145,8 +147,8 @@ static int set_saltlen(struct sig *sig, const OSSL_PARAM *p)
     if (saltlen == -4) /* RSA_PSS_SALTLEN_AUTO_DIGEST_MAX, 3.1 */
         saltlen = RSA_PSS_SALTLEN_DIGEST;
     if (saltlen < RSA_PSS_SALTLEN_MAX || (saltlen >= 0 && saltlen < sig->min_saltlen)) {
-        prov_raise(sig->ctx, HW_E_UNSUPPORTED, "salt length %d: not a length, or less than this key's %d", saltlen,
-                   sig->min_saltlen);
+        prov_raise(sig->ctx, HW_E_UNSUPPORTED, "salt length %d: not a length, or less than this key's %d",
+                   saltlen, sig->min_saltlen);
         return 0;
     }
     sig->saltlen = saltlen;
@@ -245,8 +247,8 @@ int sig_get_ctx_params(void *vctx, OSSL_PARAM params[])
         int ok;
 
         if (sig->md != NULL)
-            der = prov_algorithm_id(sig->pad_mode == RSA_PKCS1_PSS_PADDING, sig->md, mgf1_md, (int)sig_saltlen(sig),
-                                    &len);
+            der = prov_algorithm_id(sig->pad_mode == RSA_PKCS1_PSS_PADDING, sig->md, mgf1_md,
+                                    (int)sig_saltlen(sig), &len);
         ok = der != NULL && OSSL_PARAM_set_octet_string(p, der, len);
         OPENSSL_free(der);
         if (!ok)

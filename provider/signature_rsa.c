@@ -55,7 +55,8 @@ static void *sig_dupctx(void *vctx)
     if (from->digest != NULL &&
         ((to->digest = EVP_MD_CTX_new()) == NULL || !EVP_MD_CTX_copy_ex(to->digest, from->digest)))
         goto fail;
-    if (from->signature != NULL && (to->signature = OPENSSL_memdup(from->signature, from->signature_len)) == NULL)
+    if (from->signature != NULL &&
+        (to->signature = OPENSSL_memdup(from->signature, from->signature_len)) == NULL)
         goto fail;
     return to;
 fail:
@@ -138,7 +139,8 @@ static EVP_PKEY_CTX *verifier(struct sig *sig, int (*start)(EVP_PKEY_CTX *))
 
     if (ctx == NULL || start(ctx) <= 0 || EVP_PKEY_CTX_set_rsa_padding(ctx, sig->pad_mode) <= 0 ||
         (sig->md != NULL && EVP_PKEY_CTX_set_signature_md(ctx, sig->md) <= 0) ||
-        (sig->pad_mode == RSA_PKCS1_PSS_PADDING && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, sig->saltlen) <= 0) ||
+        (sig->pad_mode == RSA_PKCS1_PSS_PADDING &&
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, sig->saltlen) <= 0) ||
         (sig->pad_mode == RSA_PKCS1_PSS_PADDING && sig->mgf1_md != NULL &&
          EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, sig->mgf1_md) <= 0)) {
         EVP_PKEY_CTX_free(ctx);
@@ -252,8 +254,8 @@ static int sig_sign(void *vctx, unsigned char *out, size_t *out_len, size_t out_
     return sign_digest(sig, out, out_len, out_size, in, in_len);
 }
 
-static int sig_verify(void *vctx, const unsigned char *signature, size_t signature_len, const unsigned char *in,
-                      size_t in_len)
+static int sig_verify(void *vctx, const unsigned char *signature, size_t signature_len,
+                      const unsigned char *in, size_t in_len)
 {
     struct sig *sig = vctx;
 
@@ -263,15 +265,13 @@ static int sig_verify(void *vctx, const unsigned char *signature, size_t signatu
 }
 
 #define SIGNATURE_COMMON                                                                                     \
-    PROV_FN(OSSL_FUNC_SIGNATURE_NEWCTX, sig_newctx),                                                         \
-    PROV_FN(OSSL_FUNC_SIGNATURE_FREECTX, sig_freectx),                                                       \
-    PROV_FN(OSSL_FUNC_SIGNATURE_DUPCTX, sig_dupctx),                                                         \
-    PROV_FN(OSSL_FUNC_SIGNATURE_SIGN, sig_sign),                                                             \
-    PROV_FN(OSSL_FUNC_SIGNATURE_VERIFY, sig_verify),                                                         \
-    PROV_FN(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sig_get_ctx_params),                                         \
-    PROV_FN(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, sig_gettable_ctx_params),                               \
-    PROV_FN(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, sig_set_ctx_params),                                         \
-    PROV_FN(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, sig_settable_ctx_params)
+    PROV_FN(OSSL_FUNC_SIGNATURE_NEWCTX, sig_newctx), PROV_FN(OSSL_FUNC_SIGNATURE_FREECTX, sig_freectx),      \
+        PROV_FN(OSSL_FUNC_SIGNATURE_DUPCTX, sig_dupctx), PROV_FN(OSSL_FUNC_SIGNATURE_SIGN, sig_sign),        \
+        PROV_FN(OSSL_FUNC_SIGNATURE_VERIFY, sig_verify),                                                     \
+        PROV_FN(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sig_get_ctx_params),                                     \
+        PROV_FN(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, sig_gettable_ctx_params),                           \
+        PROV_FN(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, sig_set_ctx_params),                                     \
+        PROV_FN(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, sig_settable_ctx_params)
 
 static const OSSL_DISPATCH rsa_dispatch[] = {
     PROV_FN(OSSL_FUNC_SIGNATURE_SIGN_INIT, sig_sign_init),
@@ -358,14 +358,15 @@ NAMED(rsa_sha512, "SHA2-512")
 
 const OSSL_ALGORITHM prov_signatures_with_messages[] = {
     {PROV_NAMES_RSA, PROV_PROPERTIES, rsa_dispatch, "RSA signature by hardware"},
-    {"RSA-SHA1:RSA-SHA-1:sha1WithRSAEncryption:1.2.840.113549.1.1.5", PROV_PROPERTIES, rsa_sha1_dispatch, NULL},
-    {"RSA-SHA2-224:RSA-SHA224:sha224WithRSAEncryption:1.2.840.113549.1.1.14", PROV_PROPERTIES, rsa_sha224_dispatch,
+    {"RSA-SHA1:RSA-SHA-1:sha1WithRSAEncryption:1.2.840.113549.1.1.5", PROV_PROPERTIES, rsa_sha1_dispatch,
      NULL},
-    {"RSA-SHA2-256:RSA-SHA256:sha256WithRSAEncryption:1.2.840.113549.1.1.11", PROV_PROPERTIES, rsa_sha256_dispatch,
-     NULL},
-    {"RSA-SHA2-384:RSA-SHA384:sha384WithRSAEncryption:1.2.840.113549.1.1.12", PROV_PROPERTIES, rsa_sha384_dispatch,
-     NULL},
-    {"RSA-SHA2-512:RSA-SHA512:sha512WithRSAEncryption:1.2.840.113549.1.1.13", PROV_PROPERTIES, rsa_sha512_dispatch,
-     NULL},
+    {"RSA-SHA2-224:RSA-SHA224:sha224WithRSAEncryption:1.2.840.113549.1.1.14", PROV_PROPERTIES,
+     rsa_sha224_dispatch, NULL},
+    {"RSA-SHA2-256:RSA-SHA256:sha256WithRSAEncryption:1.2.840.113549.1.1.11", PROV_PROPERTIES,
+     rsa_sha256_dispatch, NULL},
+    {"RSA-SHA2-384:RSA-SHA384:sha384WithRSAEncryption:1.2.840.113549.1.1.12", PROV_PROPERTIES,
+     rsa_sha384_dispatch, NULL},
+    {"RSA-SHA2-512:RSA-SHA512:sha512WithRSAEncryption:1.2.840.113549.1.1.13", PROV_PROPERTIES,
+     rsa_sha512_dispatch, NULL},
     {NULL, NULL, NULL, NULL},
 };

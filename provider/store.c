@@ -37,8 +37,8 @@ static void *store_open(void *provctx, const char *uri)
     return store;
 }
 
-static void *store_open_ex(void *provctx, const char *uri, const OSSL_PARAM params[], OSSL_PASSPHRASE_CALLBACK *pw_cb,
-                           void *pw_arg)
+static void *store_open_ex(void *provctx, const char *uri, const OSSL_PARAM params[],
+                           OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     (void)params;
     (void)pw_cb;
@@ -142,20 +142,23 @@ static struct hw_key *load_name(struct prov_ctx *ctx, const char *name, struct p
     size_t len = strlen(name), i;
     char path[4096];
 
-    for (i = 0; i < len && (isalnum((unsigned char)name[i]) || (i > 0 && strchr("._-", name[i]) != NULL)); i++)
+    for (i = 0; i < len && (isalnum((unsigned char)name[i]) || (i > 0 && strchr("._-", name[i]) != NULL));
+         i++)
         ;
     if (len == 0 || len > NAME_MAX_LEN || i < len) {
-        prov_raise(ctx, HW_E_BAD_KEY,
-                   "signet:%.64s: expected handle=0x…, file=PATH, or a name of letters, digits, \".\", \"_\" and "
-                   "\"-\"",
-                   name);
+        prov_raise(
+            ctx, HW_E_BAD_KEY,
+            "signet:%.64s: expected handle=0x…, file=PATH, or a name of letters, digits, \".\", \"_\" and "
+            "\"-\"",
+            name);
         return NULL;
     }
     BIO_snprintf(path, sizeof(path), "%s/%s.pem", directory, name);
     return load_file(ctx, path, passphrase);
 }
 
-static int store_load(void *loaderctx, OSSL_CALLBACK *cb, void *cb_arg, OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+static int store_load(void *loaderctx, OSSL_CALLBACK *cb, void *cb_arg, OSSL_PASSPHRASE_CALLBACK *pw_cb,
+                      void *pw_arg)
 {
     struct store *store = loaderctx;
     struct prov_passphrase passphrase = {pw_cb, pw_arg};
@@ -173,7 +176,8 @@ static int store_load(void *loaderctx, OSSL_CALLBACK *cb, void *cb_arg, OSSL_PAS
     return key != NULL && prov_key_pass(key, cb, cb_arg);
 }
 
-static int store_export_object(void *loaderctx, const void *reference, size_t size, OSSL_CALLBACK *cb, void *cb_arg)
+static int store_export_object(void *loaderctx, const void *reference, size_t size, OSSL_CALLBACK *cb,
+                               void *cb_arg)
 {
     /* OpenSSL tries its own RSA first; refusing makes it load the key here. */
     (void)loaderctx;
