@@ -58,6 +58,7 @@ struct tpm {
     int is_tabrmd;
     int is_bus_lost; /* the parent process has used D-Bus, which does not survive fork */
     unsigned turn;   /* counts up each time the lock is taken */
+    int has_warned;  /* of objects of other processes that had to go */
     TSS2_TCTI_CONTEXT *tcti;
     ESYS_CONTEXT *esys;
     struct tpm_key *newest, *oldest; /* loaded transient keys by last use */
@@ -100,6 +101,7 @@ void tpm_tcti_close(struct tpm *tpm);
 
 struct tpm_address {
     int (*open)(const struct tpm_address *address); /* a descriptor, or -1 with errno */
+    int (*is_lost)(int fd);                         /* was a command dropped on its way? NULL: never */
     int is_exclusive;                               /* one process at a time: open during a turn only */
     int is_socket;
     char path[PATH_MAX]; /* of a device */

@@ -100,8 +100,12 @@ static int flush_abandoned(struct tpm *tpm, ESYS_TR keep)
     handle = pick_object(tpm, spared);
     if (handle == 0)
         return 0;
-    hw_log(tpm->hw, HW_LOG_WARN, "TPM at %s is full: flushing object 0x%08x that another process left there",
+    hw_log(tpm->hw, tpm->has_warned ? HW_LOG_DEBUG : HW_LOG_WARN,
+           "TPM at %s is full: flushing object 0x%08x of another process; a resource manager (/dev/tpmrm0) "
+           "would "
+           "swap it",
            tpm->name, handle);
+    tpm->has_warned = 1;
     return Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr) ==
                TSS2_RC_SUCCESS &&
            Esys_FlushContext(tpm->esys, tr) == TSS2_RC_SUCCESS;

@@ -4,32 +4,70 @@
  *
  * swtpm serves one connection at a time and lets the others wait. tpm2-tss's TCTI connects for every command,
  * which gives way to other processes in the middle of a load and use; see tpm_transport.c.
+ *
+ * It lets only two wait (its listen backlog is one). TCP drops what others send, the first packet or the
+ * first data, and tries again after one second, then two, four and so on; a busy neighbour could starve them.
+ * So who has been dropped dials again soon.
  */
 #include "tpm.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DEFAULT_HOST "localhost"
-#define DEFAULT_PORT "2321"
+#define DEFAULT_HOST    "localhost"
+#define DEFAULT_PORT    "2321"
+#define SOON_MS         50 /* longer than TCP may delay an acknowledgement (40 ms) */
+#define NEAR_US         5000
+#define TURN_TIMEOUT_MS 300000
 
-/* Returns a descriptor, or -1 with errno. */
-static int open_socket(const struct tpm_address *address)
+/* Returns a descriptor, or -1 with errno: EINPROGRESS if there was no answer in that time. */
+static int dial(const struct tpm_address *address, unsigned patience_ms)
 {
+    const struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
     const struct sockaddr *to = (const struct sockaddr *)&address->socket;
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), why;
 
-    if (fd < 0 || connect(fd, to, address->socket_len) == 0)
+    if (fd < 0 || (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+                   connect(fd, to, address->socket_len) == 0))
         return fd;
     why = errno;
     close(fd);
     errno = why;
     return -1;
+}
+
+/* Returns a descriptor, or -1 with errno. */
+static int open_socket(const struct tpm_address *address)
+{
+    unsigned patience_ms, waited_ms = 0;
+    int fd;
+
+    for (patience_ms = SOON_MS;; patience_ms *= 2) {
+        fd = dial(address, patience_ms);
+        waited_ms += patience_ms;
+        /* EAGAIN: a Unix socket's queue stayed full for so long. */
+        if (fd >= 0 || (errno != EINPROGRESS && errno != EAGAIN) || waited_ms > TURN_TIMEOUT_MS)
+            return fd;
+    }
+}
+
+/* Has the peer's TCP not taken what was sent? Then the program behind it never will. Far away it may just not
+ * have said so yet, and TCP itself knows best. */
+static int is_lost(int fd)
+{
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    return poll(&answer, 1, SOON_MS) == 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_unacked > 0 && info.tcpi_rtt < NEAR_US;
 }
 
 static int resolve_path(const char *path, struct tpm_address *address)
@@ -97,5 +135,8 @@ int tpm_swtpm_address(const char *options, struct tpm_address *address)
         }
         options += len + (options[len] == ',');
     }
-    return path[0] != '\0' ? resolve_path(path, address) : resolve_host(host, port, address);
+    if (path[0] != '\0')
+        return resolve_path(path, address);
+    address->is_lost = is_lost;
+    return resolve_host(host, port, address);
 }

@@ -15,11 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TRANSPORT_MAGIC  0x5369676e65740001ULL
-#define RESPONSE_MAX     4096
-#define HEADER_SIZE      10  /* tag, size, response code (TPM 2.0 Library part 1 section 18) */
-#define ANSWER_TIMEOUT_S 300 /* longer than any chip takes for its largest key, or any process for its turn  \
-                              */
+#define TRANSPORT_MAGIC 0x5369676e65740001ULL
+#define RESPONSE_MAX    4096
+#define HEADER_SIZE     10 /* tag, size, response code (TPM 2.0 Library part 1 section 18) */
+#define ANSWER_TIMEOUT_S                                                                                     \
+    300 /* longer than any chip takes for its largest key, or any process for its turn                       \
+         */
 
 struct transport {
     TSS2_TCTI_CONTEXT_COMMON_V2 common;
@@ -45,25 +46,35 @@ static TSS2_RC fail(struct transport *t)
     return TSS2_TCTI_RC_IO_ERROR;
 }
 
-static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
+/* A device takes a command in one piece, and runs it before write returns. */
+static int write_all(const struct transport *t, const uint8_t *command, size_t size)
 {
-    struct transport *t = transport_of(tcti);
     size_t done = 0;
 
-    if (t->fd < 0)
-        t->fd = t->address.open(&t->address);
-    if (t->fd < 0)
-        return TSS2_TCTI_RC_IO_ERROR;
-    /* A device takes a command in one piece, and runs it before write returns. */
     while (done < size) {
         ssize_t n = t->address.is_socket ? send(t->fd, command + done, size - done, MSG_NOSIGNAL)
                                          : write(t->fd, command + done, size - done);
 
         if (n < 0 && errno != EINTR)
-            return fail(t);
+            return 0;
         done += n > 0 ? (size_t)n : 0;
     }
-    return TSS2_RC_SUCCESS;
+    return 1;
+}
+
+static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
+{
+    struct transport *t = transport_of(tcti);
+
+    for (;;) {
+        if (t->fd < 0)
+            t->fd = t->address.open(&t->address);
+        if (t->fd < 0 || !write_all(t, command, size))
+            return fail(t);
+        if (t->address.is_lost == NULL || !t->address.is_lost(t->fd))
+            return TSS2_RC_SUCCESS;
+        close_fd(t);
+    }
 }
 
 /* The size that a response's header gives, or the header's while that is not complete. */

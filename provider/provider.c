@@ -47,11 +47,27 @@ static const OSSL_ITEM *prov_get_reason_strings(void *provctx)
     return prov_reasons;
 }
 
+/* Warns once if the application has nothing but Signet: it would find neither digests nor file loaders. By
+ * the first query its configuration has been read. */
+static void check_neighbours(struct prov_ctx *ctx)
+{
+    OSSL_LIB_CTX *libctx = (OSSL_LIB_CTX *)ctx->get_libctx(ctx->core);
+
+    if (atomic_exchange(&ctx->has_checked, 1) || OSSL_PROVIDER_available(libctx, "default") ||
+        OSSL_PROVIDER_available(libctx, "fips"))
+        return;
+    prov_on_log(
+        ctx, HW_LOG_WARN,
+        "OpenSSL's default provider is not active: its section in openssl.cnf needs activate = 1, too, once "
+        "another provider's has it");
+}
+
 static const OSSL_ALGORITHM *prov_query(void *provctx, int operation, int *no_cache)
 {
-    const struct prov_ctx *ctx = provctx;
+    struct prov_ctx *ctx = provctx;
 
     *no_cache = 0;
+    check_neighbours(ctx);
     switch (operation) {
     case OSSL_OP_KEYMGMT:
         return prov_keymgmts;
@@ -106,13 +122,16 @@ static int take_core(struct prov_ctx *ctx, const OSSL_DISPATCH *in)
         case OSSL_FUNC_CORE_VSET_ERROR:
             ctx->vset_error = OSSL_FUNC_core_vset_error(in);
             break;
+        case OSSL_FUNC_CORE_GET_LIBCTX:
+            ctx->get_libctx = OSSL_FUNC_core_get_libctx(in);
+            break;
         case OSSL_FUNC_CORE_GET_PARAMS:
             ctx->get_params = OSSL_FUNC_core_get_params(in);
             break;
         }
     }
     return ctx->new_error != NULL && ctx->set_error_debug != NULL && ctx->vset_error != NULL &&
-           ctx->get_params != NULL;
+           ctx->get_params != NULL && ctx->get_libctx != NULL;
 }
 
 /* Is the libcrypto that loaded us 3.4 or later? It may be newer than the headers we were built with. */
@@ -140,6 +159,8 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
     if (ctx == NULL)
         return 0;
     ctx->core = core;
+    ctx->log = stderr; /* until the configuration is known */
+    ctx->log_level = HW_LOG_WARN;
     if (!take_core(ctx, in)) {
         OPENSSL_free(ctx);
         return 0;
@@ -170,6 +191,8 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
     *provctx = ctx;
     return 1;
 fail:
+    /* Most programs go on without the provider, and never look at the queue. */
+    prov_log_last_error(ctx);
     prov_teardown(ctx);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 
 /* Dispatch numbers that OpenSSL 3.0's headers lack. They are part of OpenSSL's ABI: a libcrypto that does not
  * know one ignores it, so that one binary serves all. */
@@ -48,12 +49,14 @@ struct prov_ctx {
     OSSL_FUNC_core_set_error_debug_fn *set_error_debug;
     OSSL_FUNC_core_vset_error_fn *vset_error;
     OSSL_FUNC_core_get_params_fn *get_params;
+    OSSL_FUNC_core_get_libctx_fn *get_libctx;
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
     int has_message_api; /* libcrypto is 3.4 or later */
     struct prov_config config;
     FILE *log; /* stderr or the file that the configuration names */
     enum hw_level log_level;
+    _Atomic int has_checked; /* for the default provider beside this one */
     struct hw *hw;
 };
 
@@ -76,8 +79,8 @@ int prov_config_custody(const char *text, enum hw_custody *custody);
 extern const OSSL_ITEM prov_reasons[];
 int prov_log_open(struct prov_ctx *ctx);
 void prov_log_close(struct prov_ctx *ctx);
-/* Prints the newest error where OpenSSL is known to drop it: its file loader empties the queue after a key that
- * could not be decoded, and says "unsupported". */
+/* Prints the newest error where OpenSSL is known to drop it: its file loader empties the queue after a key
+ * that could not be decoded, and says "unsupported". */
 void prov_log_last_error(struct prov_ctx *ctx);
 /* Callbacks for hw_config; arg is the struct prov_ctx. */
 void prov_on_error(void *arg, int reason, const char *file, int line, const char *func, const char *text);

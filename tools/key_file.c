@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Key files in PEM, read with a bound and written whole or not at all. What was read is wiped: the file may
+ * hold a private key in clear beside, or instead of, the one that is wanted.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Bytes. A key has under 4000; the rest is room for the certificates that some servers want in the same file.
+ */
+#define KEY_FILE_MAX 65536
+
+static const struct kind {
+    const char *label;
+    enum hw_format format;
+} kinds[] = {
+    {"TSS2 PRIVATE KEY", HW_FORMAT_TSS2},
+    {"SIGNET KEY REFERENCE", HW_FORMAT_REFERENCE},
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* ---- reading ---- */
+
+/* Returns the length, or -1 and said why. */
+static int read_bounded(const char *path, char *buf, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size_t len = 0;
+    ssize_t n = -1;
+
+    if (fd >= 0) {
+        do
+            n = read(fd, buf + len, size - len);
+        while ((n > 0 && (len += (size_t)n) < size) || (n < 0 && errno == EINTR));
+    }
+    if (n < 0)
+        tool_error("key file %s can't be read: %s", path, strerror(errno));
+    else if (len == size)
+        tool_error("key file %s is larger than any key: it has more than %zu bytes", path, size - 1);
+    if (fd >= 0)
+        close(fd);
+    return n < 0 || len == size ? -1 : (int)len;
+}
+
+/* Finds the first block that is a key of ours; its DER is the caller's to clear. */
+static const struct kind *find_block(BIO *bio, unsigned char **der, long *len)
+{
+    char *label = NULL, *header = NULL;
+    const struct kind *kind = NULL;
+    size_t i;
+
+    while (kind == NULL && PEM_read_bio(bio, &label, &header, der, len)) {
+        for (i = 0; i < KINDS; i++) {
+            if (strcmp(label, kinds[i].label) == 0)
+                kind = &kinds[i];
+        }
+        OPENSSL_free(label);
+        OPENSSL_free(header);
+        if (kind == NULL)
+            OPENSSL_clear_free(*der, (size_t)*len);
+    }
+    return kind;
+}
+
+static struct hw_key *load_pem(struct tool *tool, const char *path, const char *pem, int pem_len)
+{
+    BIO *bio = BIO_new_mem_buf(pem, pem_len);
+    unsigned char *der = NULL;
+    const struct kind *kind;
+    struct hw_key *key = NULL;
+    long len = 0;
+
+    ERR_clear_error();
+    kind = bio != NULL ? find_block(bio, &der, &len) : NULL;
+    if (kind != NULL) {
+        /* No passphrase is asked for: what commands do to a key is authorized by its parent or the owner. */
+        key = hw_key_load(tool->hw, kind->format, der, (size_t)len, NULL, NULL);
+        OPENSSL_clear_free(der, (size_t)len);
+    } else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+        tool_error("%s holds no TSS2 PRIVATE KEY", path);
+    } else {
+        tool_error("%s is not valid PEM: it is damaged or cut off", path);
+    }
+    BIO_free(bio);
+    return key;
+}
+
+struct hw_key *tool_key_read(struct tool *tool, const char *path)
+{
+    char *pem = OPENSSL_malloc(KEY_FILE_MAX + 1);
+    struct hw_key *key = NULL;
+    int len;
+
+    if (pem == NULL) {
+        tool_error("out of memory");
+        return NULL;
+    }
+    len = read_bounded(path, pem, KEY_FILE_MAX + 1);
+    if (len >= 0)
+        key = load_pem(tool, path, pem, len);
+    OPENSSL_clear_free(pem, KEY_FILE_MAX + 1);
+    return key;
+}
+
+/* ---- writing ---- */
+
+/* The folder of a path, with its slash: "" for one without. */
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? (int)(slash - path) + 1 : 0;
+}
+
+int tool_key_writer_open(struct tool_key_writer *writer, const char *path)
+{
+    char temporary[PATH_MAX];
+    struct stat st;
+    int folder;
+
+    *writer = (struct tool_key_writer){.path = path, .fd = STDOUT_FILENO};
+    if (path == NULL)
+        return 1;
+    writer->fd = -1;
+    /* Renaming would replace a device or a link, not what it stands for. */
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        tool_error("%s is there and not a plain file: not written", path);
+        return 0;
+    }
+    folder = folder_length(path);
+    if (snprintf(temporary, sizeof(temporary), "%.*s.signet.XXXXXX", folder, path) >=
+        (int)sizeof(temporary)) {
+        tool_error("%s: %s", path, strerror(ENAMETOOLONG));
+        return 0;
+    }
+    writer->fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    if (writer->fd < 0) {
+        tool_error("%s can't be written: %s", path, strerror(errno));
+        return 0;
+    }
+    writer->temporary = OPENSSL_strdup(temporary);
+    if (writer->temporary != NULL)
+        return 1;
+    unlink(temporary);
+    close(writer->fd);
+    tool_error("out of memory");
+    return 0;
+}
+
+/* The key's container in PEM; NULL: said why. */
+static BIO *container_pem(const struct hw_key *key)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    unsigned char *der = NULL;
+    enum hw_format format;
+    size_t len = 0, i = 0;
+
+    if (!hw_key_container(key, &format, &der, &len)) {
+        BIO_free(bio);
+        return NULL;
+    }
+    while (i < KINDS && kinds[i].format != format)
+        i++;
+    if (bio == NULL || i == KINDS || PEM_write_bio(bio, kinds[i].label, "", der, (long)len) <= 0) {
+        tool_error("the key can't be written in PEM");
+        BIO_free(bio);
+        bio = NULL;
+    }
+    OPENSSL_clear_free(der, len);
+    return bio;
+}
+
+static int write_all(int fd, const char *text, long len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, text, (size_t)len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return 0;
+        text += n;
+        len -= n;
+    }
+    return 1;
+}
+
+/* A rename lasts only when the folder is on the disk, too. */
+static int sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    int fd, ok;
+
+    snprintf(folder, sizeof(folder), "%.*s.", folder_length(path), path);
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static int move_into_place(struct tool_key_writer *writer)
+{
+    if (fsync(writer->fd) != 0 || rename(writer->temporary, writer->path) != 0)
+        return 0;
+    OPENSSL_free(writer->temporary);
+    writer->temporary = NULL;
+    return sync_folder(writer->path);
+}
+
+int tool_key_writer_commit(struct tool_key_writer *writer, const struct hw_key *key)
+{
+    BIO *bio = container_pem(key);
+    char *text = NULL;
+    long len;
+    int ok;
+
+    if (bio == NULL)
+        return 0;
+    len = BIO_get_mem_data(bio, &text);
+    ok = write_all(writer->fd, text, len) && (writer->path == NULL || move_into_place(writer));
+    if (!ok)
+        tool_error("%s can't be written: %s", writer->path != NULL ? writer->path : "standard output",
+                   strerror(errno));
+    BIO_free(bio);
+    return ok;
+}
+
+void tool_key_writer_close(struct tool_key_writer *writer)
+{
+    if (writer->temporary != NULL)
+        unlink(writer->temporary);
+    OPENSSL_free(writer->temporary);
+    if (writer->path != NULL && writer->fd >= 0)
+        close(writer->fd);
+}
