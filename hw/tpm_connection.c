@@ -64,15 +64,20 @@ static void install_fork_handlers(void)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* tpm2-tss prints each error to stderr, also those that are recovered from (a full TPM). Signet reports what
+ * matters; TSS2_LOG set by the user stays. Setting the environment is only safe alone. */
+static void quieten_tss(void)
+{
+    if (__libc_single_threaded)
+        setenv("TSS2_LOG", "all+NONE", 0);
+}
+
 int tpm_connection_init(struct tpm *tpm)
 {
     tpm->parent_tr = ESYS_TR_NONE;
     if (!init_lock(&tpm->lock))
         return 0;
-    /* tpm2-tss prints each error to stderr, also those that are recovered from (a full TPM). Signet reports
-     * what matters; TSS2_LOG set by the user stays. Setting the environment is only safe alone. */
-    if (__libc_single_threaded)
-        setenv("TSS2_LOG", "all+NONE", 0);
+    quieten_tss();
     pthread_once(&list_once, install_fork_handlers);
     pthread_mutex_lock(&list_lock);
     tpm->next = list;
@@ -149,6 +154,7 @@ TSS2_RC tpm_connect(struct tpm *tpm)
         return TSS2_RC_SUCCESS;
     if (tpm->is_bus_lost)
         return TSS2_TCTI_RC_NO_CONNECTION;
+    quieten_tss(); /* again: nginx gives its processes a new environment */
     rc = tpm_tcti_open(tpm);
     if (rc != TSS2_RC_SUCCESS)
         return rc;

@@ -290,14 +290,20 @@ make_cert() {
         -days 2 -out "$cert" >"$OUT" 2>&1 || die "the certificate request is not good: $(cat "$OUT")"
 }
 
+# What s_client calls the server's signature: its kind before OpenSSL 3.5, the scheme's name since (RFC 8446).
+rsa_pkcs1='^Peer signature type: (RSA|rsa_pkcs1_sha256)$'
+rsa_pss='^Peer signature type: (RSA-PSS|rsa_pss_rsae_sha256)$'
+# shellcheck disable=SC2034 # for the scripts
+rsa_pss_pss='^Peer signature type: (RSA-PSS|rsa_pss_pss_sha256)$' ecdsa='^Peer signature type: (ECDSA|ecdsa_secp256r1_sha256)$'
+
 # handshake WAY PORT [OPTION...]: a TLS client without Signet connects and checks the certificate.
 # WAY names how the server's key is used.
 handshake() {
     local way=$1 port=$2 want options
     shift 2
     case $way in
-    tls12-pkcs1) want='^Peer signature type: RSA$' options=(-tls1_2 -cipher ECDHE+AESGCM -sigalgs RSA+SHA256) ;;
-    tls12-pss) want='^Peer signature type: RSA-PSS$' options=(-tls1_2 -cipher ECDHE+AESGCM -sigalgs RSA-PSS+SHA256) ;;
+    tls12-pkcs1) want=$rsa_pkcs1 options=(-tls1_2 -cipher ECDHE+AESGCM -sigalgs RSA+SHA256) ;;
+    tls12-pss) want=$rsa_pss options=(-tls1_2 -cipher ECDHE+AESGCM -sigalgs RSA-PSS+SHA256) ;;
     tls12-rsa) want='Cipher is AES128-GCM-SHA256$' options=(-tls1_2 -cipher AES128-GCM-SHA256) ;;
     tls13) want='^New, TLSv1.3' options=(-tls1_3 -sigalgs RSA-PSS+SHA256) ;;
     *) die "no such handshake: $way" ;;

@@ -11,7 +11,7 @@
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 #define LEVELS (sizeof(level_names) / sizeof(level_names[0]))
 
-static void vprint(const char *format, va_list args)
+static void __attribute__((format(printf, 1, 0))) vprint(const char *format, va_list args)
 {
     fputs("signet: ", stderr);
     vfprintf(stderr, format, args);

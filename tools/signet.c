@@ -154,7 +154,7 @@ static int run(const struct command *command, int argc, char **argv)
         take_option(&tool, option);
     }
     if (argc - optind != command->count)
-        return tool_usage_error("expected signet %s %s%s [OPTION...], not %d arguments", command->group,
+        return tool_usage_error("expected \"signet %s %s%s [OPTION...]\", got %d arguments", command->group,
                                 command->name, command->arguments, argc - optind);
     status = tool_open(&tool);
     if (status == TOOL_OK)
@@ -184,8 +184,9 @@ static int find_and_run(int argc, char **argv)
         if (strcmp(commands[i].name, name) == 0)
             return run(&commands[i], argc - 2, argv + 2);
     }
-    return tool_usage_error("no such command: %.64s%s%.64s; see signet --help", group,
-                            name != NULL ? " " : "", name != NULL ? name : "");
+    if (name == NULL)
+        return tool_usage_error("expected a command after %.64s; see signet --help", group);
+    return tool_usage_error("no such command: %.64s %.64s; see signet --help", group, name);
 }
 
 int main(int argc, char **argv)

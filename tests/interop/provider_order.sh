@@ -44,6 +44,6 @@ for order in "default signet" "signet default"; do
     done
     check "the key in the file" plain_openssl s_client -connect "127.0.0.1:$port" -CAfile "$T/ca.pem" \
         -sigalgs ECDSA+SHA256:RSA-PSS+SHA256 -tls1_3 -verify_return_error -cert "$T/rsa-cert.pem" -key "$T/rsa.pem" </dev/null
-    said 'Peer signature type: ECDSA'
+    said "$ecdsa"
     stop "$SPAWNED"
 done

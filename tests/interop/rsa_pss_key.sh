@@ -24,7 +24,7 @@ wait_port "$port"
 for version in -tls1_2 -tls1_3; do
     check "rsa_pss_pss_sha256, $version" plain_openssl s_client -connect "127.0.0.1:$port" -CAfile "$T/ca.pem" \
         -verify_return_error -sigalgs rsa_pss_pss_sha256:RSA+SHA256 $version </dev/null
-    said 'Peer signature type: RSA-PSS' 'Verify return code: 0 \(ok\)'
+    said "$rsa_pss_pss" 'Verify return code: 0 \(ok\)'
 done
 refused "a client that knows only rsa_pss_rsae" plain_openssl s_client -connect "127.0.0.1:$port" -tls1_3 \
     -sigalgs rsa_pss_rsae_sha256 </dev/null
