@@ -24,10 +24,30 @@ static int cpu_can_generate(void *state, const struct hw_generate *params)
     return 1;
 }
 
+/* The same numbers as a key of type RSA: what RSA-PSS says of its use would be refused there. */
+static EVP_PKEY *to_rsa(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", NULL);
+    OSSL_PARAM *all = NULL, *p, *number;
+    EVP_PKEY *rsa = NULL;
+
+    if (ctx == NULL || EVP_PKEY_todata(pkey, EVP_PKEY_KEYPAIR, &all) <= 0)
+        goto out;
+    for (p = number = all; p->key != NULL; p++) {
+        if (p->data_type == OSSL_PARAM_UNSIGNED_INTEGER)
+            *number++ = *p;
+    }
+    *number = *p;
+    if (EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &rsa, EVP_PKEY_KEYPAIR, all) <= 0)
+        rsa = NULL;
+out:
+    OSSL_PARAM_free(all);
+    EVP_PKEY_CTX_free(ctx);
+    return rsa;
+}
+
 int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey)
 {
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY_CTX *ctx = NULL;
     EVP_PKEY *raw = NULL;
 
     if (!hw_key_set0_pkey(key, pkey))
@@ -36,13 +56,8 @@ int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey)
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         EVP_PKEY_up_ref(pkey);
         raw = pkey;
-    } else if (EVP_PKEY_todata(pkey, EVP_PKEY_KEYPAIR, &params) > 0) {
-        ctx = EVP_PKEY_CTX_new_from_name(hw_libctx(key->hw), "RSA", NULL);
-        if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||
-            EVP_PKEY_fromdata(ctx, &raw, EVP_PKEY_KEYPAIR, params) <= 0)
-            raw = NULL;
-        EVP_PKEY_CTX_free(ctx);
-        OSSL_PARAM_free(params);
+    } else {
+        raw = to_rsa(hw_libctx(key->hw), pkey);
     }
     if (raw == NULL) {
         hw_raise(key->hw, HW_E_BAD_KEY, "OpenSSL does not take the key");
@@ -70,11 +85,12 @@ static int cpu_set_pss(EVP_PKEY_CTX *ctx, const struct hw_generate *params)
 {
     const char *mgf1_md = params->pss_mgf1_md != NULL ? params->pss_mgf1_md : params->pss_md;
 
-    if (params->type != HW_TYPE_RSA_PSS || params->pss_md == NULL)
-        return 1;
-    return EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, params->pss_md, NULL) > 0 &&
-           EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, mgf1_md) > 0 &&
-           (params->pss_saltlen < 0 || EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, params->pss_saltlen) > 0);
+    return params->type != HW_TYPE_RSA_PSS ||
+           ((params->pss_md == NULL ||
+             EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, params->pss_md, NULL) > 0) &&
+            (mgf1_md == NULL || EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, mgf1_md) > 0) &&
+            (params->pss_saltlen < 0 ||
+             EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, params->pss_saltlen) > 0));
 }
 
 static int cpu_generate(void *state, struct hw_key *key, const struct hw_generate *params)

@@ -207,7 +207,8 @@ int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt
     if (tpm->esys != NULL && tpm_slots_make_room(tpm, rc, k != NULL ? k->tr : ESYS_TR_NONE))
         return 1;
     /* Somebody else's object may be in the slot by now. In this turn it can't. */
-    if (remedy == TPM_GIVE_UP && k != NULL && !tpm->is_managed && tpm_rc_is_tpm(rc) && k->turn != tpm->turn)
+    if (remedy == TPM_GIVE_UP && k != NULL && k->persistent == 0 && !tpm->is_managed && tpm_rc_is_tpm(rc) &&
+        k->turn != tpm->turn)
         remedy = TPM_RELOAD;
     /* Without a connection there was no command, and only what is loaded can be stale. */
     if (attempt >= 2 || remedy == TPM_GIVE_UP || tpm->esys == NULL ||

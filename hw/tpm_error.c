@@ -118,7 +118,7 @@ static void name_culprit(uint32_t culprit, enum hw_reason reason, uint32_t base,
             culprit == TPM2_RH_OWNER
                 ? "; owner-passphrase-file or SIGNET_OWNER_PASSPHRASE_FILE names the file that holds it"
                 : "; parent-passphrase-file or SIGNET_PARENT_PASSPHRASE_FILE names the file that holds it";
-    else if (base == TPM2_RC_HANDLE)
+    else if (base == TPM2_RC_HANDLE && culprit >= TPM_PERSISTENT_FIRST)
         *help = "; make a storage key there, or a new key under another parent";
 }
 

@@ -142,6 +142,30 @@ static TPMI_ALG_HASH pss_hash(const char *md)
     return TPM2_ALG_NULL;
 }
 
+static int pss_hash_size(TPMI_ALG_HASH hash)
+{
+    return hash == TPM2_ALG_SHA256   ? TPM2_SHA256_DIGEST_SIZE
+           : hash == TPM2_ALG_SHA384 ? TPM2_SHA384_DIGEST_SIZE
+                                     : TPM2_SHA512_DIGEST_SIZE;
+}
+
+static int fill_pss_scheme(struct tpm *tpm, const struct hw_generate *params, TPMT_RSA_SCHEME *scheme)
+{
+    TPMI_ALG_HASH hash = pss_hash(params->pss_md);
+
+    if (hash == TPM2_ALG_NULL || (params->pss_mgf1_md != NULL && pss_hash(params->pss_mgf1_md) != hash) ||
+        (params->pss_saltlen >= 0 && params->pss_saltlen != pss_hash_size(hash))) {
+        hw_raise(
+            tpm->hw, HW_E_UNSUPPORTED,
+            "an RSA-PSS key in a TPM has one digest (SHA256, SHA384 or SHA512) for message and MGF1, and its "
+            "salt is as long as the digest");
+        return 0;
+    }
+    scheme->scheme = TPM2_ALG_RSAPSS;
+    scheme->details.rsapss.hashAlg = hash;
+    return 1;
+}
+
 static int fill_template(struct tpm *tpm, const struct hw_generate *params, TPM2B_PUBLIC *template)
 {
     TPMS_RSA_PARMS *rsa = &template->publicArea.parameters.rsaDetail;
@@ -172,17 +196,8 @@ static int fill_template(struct tpm *tpm, const struct hw_generate *params, TPM2
     rsa->keyBits = (UINT16)params->bits;
     rsa->exponent = e == 65537 ? 0 : (UINT32)e;
     if (params->type == HW_TYPE_RSA_PSS) {
-        rsa->scheme.scheme = TPM2_ALG_RSAPSS;
-        rsa->scheme.details.rsapss.hashAlg = pss_hash(params->pss_md);
-        if (rsa->scheme.details.rsapss.hashAlg == TPM2_ALG_NULL || params->pss_saltlen >= 0 ||
-            pss_hash(params->pss_mgf1_md != NULL ? params->pss_mgf1_md : params->pss_md) !=
-                rsa->scheme.details.rsapss.hashAlg) {
-            hw_raise(
-                tpm->hw, HW_E_UNSUPPORTED,
-                "an RSA-PSS key in a TPM has one digest (SHA256, SHA384 or SHA512) for message and MGF1, and "
-                "its salt is as long as the digest");
+        if (!fill_pss_scheme(tpm, params, &rsa->scheme))
             return 0;
-        }
     } else {
         template->publicArea.objectAttributes |= TPMA_OBJECT_DECRYPT;
     }

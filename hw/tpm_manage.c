@@ -16,6 +16,7 @@ static TSS2_RC evict_control(struct tpm *tpm, ESYS_TR object, uint32_t handle, E
     TPM2B_AUTH auth;
     TSS2_RC rc;
 
+    tpm->culprit = TPM2_RH_OWNER;
     if (!tpm_read_passphrase(tpm, tpm->owner_passphrase_file, &auth))
         return TSS2_ESYS_RC_BAD_VALUE;
     rc = Esys_TR_SetAuth(tpm->esys, ESYS_TR_RH_OWNER, &auth);
@@ -166,7 +167,7 @@ static void append_persistent(struct tpm *tpm, char *line, size_t size)
     uint32_t i;
 
     if (Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-                           TPM2_PERSISTENT_FIRST, 32, &more, &data) != TSS2_RC_SUCCESS)
+                           TPM_PERSISTENT_FIRST, 32, &more, &data) != TSS2_RC_SUCCESS)
         return;
     for (i = 0; i < data->data.handles.count; i++)
         snprintf(line + strlen(line), size - strlen(line), "%s0x%08x", i > 0 ? " " : "",

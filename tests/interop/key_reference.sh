@@ -31,6 +31,10 @@ port=$(free_port)
 nginx_conf "$port" "$T/cert.pem" "$T/reference.pem"
 nginx_start
 wait_port "$port"
+mark=$(tpm_mark)
+handshake tls13 "$port"
+first=$(tpm_commands "$mark" | wc -l)
+[ "$first" -le 3 ] || die "nginx with the reference: $first commands for the first handshake"
 for way in tls12-pkcs1 tls12-pss tls12-rsa tls13; do
     mark=$(tpm_mark)
     handshake $way "$port"

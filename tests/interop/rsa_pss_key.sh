@@ -29,6 +29,20 @@ done
 refused "a client that knows only rsa_pss_rsae" plain_openssl s_client -connect "127.0.0.1:$port" -tls1_3 \
     -sigalgs rsa_pss_rsae_sha256 </dev/null
 
+# Its parameters: those that a TPM has, or any for a key in a file.
+sign() {
+    ALGORITHM=RSA-PSS genpkey "$T/$1.pem" bits:2048 "${@:3}" >"$OUT" 2>&1 || die "$1: $(<"$OUT")"
+    check "$1: sign" openssl dgst "-$2" -sign "$T/$1.pem" -out "$T/sig" "$T/data"
+    openssl pkey -in "$T/$1.pem" -pubout -out "$T/pub.pem"
+    check "$1: plain OpenSSL verifies" plain_openssl dgst "-$2" -verify "$T/pub.pem" -signature "$T/sig" "$T/data"
+}
+sign tpm384 sha384 custody:tpm digest:SHA384 mgf1-digest:SHA384 saltlen:48
+sign file512 sha512 custody:file digest:SHA512 saltlen:20
+sign any sha256 custody:file
+refused "a salt that no TPM makes" openssl genpkey -propquery '?provider=signet' \
+    -algorithm RSA-PSS -pkeyopt custody:tpm -pkeyopt saltlen:20 -out "$T/bad.pem"
+said salt
+
 # The same key in a program that asks for the salt it wants.
 check "sign and verify in a program" "$PROGRAMS/session" "$T/key.pem" <<<ready
 said ok

@@ -19,6 +19,27 @@ refused "longer than a TPM can take" sign "$T/key.pem" -passin "pass:$(printf 'x
 said passphrase
 equal "no slot is left taken" "$(tpm_transient)" ''
 
+# Each wrong one costs one of the tries that the TPM allows before a lockout, not more; also at a persistent handle.
+tries() { tpm2 getcap properties-variable | awk '/TPM2_PT_LOCKOUT_COUNTER/ { print $2 }'; }
+tpm2 dictionarylockout -Q --clear-lockout
+check "persist" signet hw persist "$T/key.pem" 0x81010001 --out "$T/reference.pem"
+for key in "$T/key.pem" "$T/reference.pem"; do
+    before=$(tries)
+    refused "wrong" sign "$key" -passin pass:open
+    equal "tries" $(($(tries) - before)) 1
+done
+# A process that goes on asking for signatures does not go on asking the TPM.
+session process "$T/key.pem"
+before=$(tries)
+for _ in 1 2 3; do
+    echo sign >&"${SESSION_IN[process]}"
+    read -rt 60 answer <&"${SESSION_OUT[process]}" || die "no answer"
+    [[ $answer == *passphrase* ]] || die "the error does not speak of a passphrase: $answer"
+done
+equal "tries of a process without the passphrase" $(($(tries) - before)) 1
+session_end process
+tpm2 dictionarylockout -Q --clear-lockout
+
 # A persistent parent with a passphrase of its own.
 tpm2 createprimary -Q -C o -G ecc -p parentpass -c "$T/parent.ctx"
 tpm2 evictcontrol -Q -C o -c "$T/parent.ctx" 0x81000002
