@@ -20,6 +20,7 @@
 #include <openssl/types.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct hw;     /* a set of backends with one configuration; one per provider or program */
 struct hw_key; /* a key, reference counted */
@@ -59,6 +60,23 @@ struct hw_config {
     enum hw_level level; /* lines above this level are not even formatted */
     void *arg;
 };
+
+/* ---- log lines ---- */
+
+/* For hw_config.log: "2026-11-24T03:43:16.251Z signet[208] warn: TPM at …" */
+struct hw_log_file {
+    FILE *stream; /* NULL: closed */
+    enum hw_level level;
+};
+
+/* setting is "error", "warn", "info" or "debug", then ":FILE" if wanted; NULL stands for "warn". Returns 1; 0
+ * if it is none of these; -1 with errno if the file can't be opened. The lines go to stderr then, as without
+ * a file. */
+int hw_log_file_open(struct hw_log_file *log, const char *setting);
+void hw_log_file_close(struct hw_log_file *log);
+void hw_log_file_print(const struct hw_log_file *log, enum hw_level level, const char *text);
+
+/* ---- the context ---- */
 
 struct hw *hw_new(const struct hw_config *config);
 /* Flushes what this process has loaded into the hardware. Keys must have been freed. */

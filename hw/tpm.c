@@ -353,9 +353,9 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
                                                : "");
             break;
         }
-        /* After a reset the handle may stand for somebody else's key. */
-        hw_log(key->hw, HW_LOG_WARN, "TPM at %s: the result does not fit the key, loading it again",
-               tpm->name);
+        /* After a reset, or another process's turn, the handle may stand for somebody else's key. */
+        hw_log(key->hw, k->turn == tpm->turn ? HW_LOG_WARN : HW_LOG_INFO,
+               "TPM at %s: the result does not fit the key, loading it again", tpm->name);
         tpm_slots_drop(tpm, k, 0);
     }
     tpm_unlock(tpm);

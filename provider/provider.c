@@ -95,7 +95,7 @@ static void prov_teardown(void *provctx)
     if (ctx->default_provider != NULL)
         OSSL_PROVIDER_unload(ctx->default_provider);
     OSSL_LIB_CTX_free(ctx->libctx);
-    prov_log_close(ctx);
+    hw_log_file_close(&ctx->log);
     prov_config_clear(&ctx->config);
     OPENSSL_free(ctx);
 }
@@ -159,8 +159,7 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
     if (ctx == NULL)
         return 0;
     ctx->core = core;
-    ctx->log = stderr; /* until the configuration is known */
-    ctx->log_level = HW_LOG_WARN;
+    hw_log_file_open(&ctx->log, NULL); /* until the configuration is known */
     if (!take_core(ctx, in)) {
         OPENSSL_free(ctx);
         return 0;
@@ -181,7 +180,7 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
         .owner_passphrase_file = ctx->config.owner_passphrase_file,
         .error = prov_on_error,
         .log = prov_on_log,
-        .level = ctx->log_level,
+        .level = ctx->log.level,
         .arg = ctx,
     };
     ctx->hw = hw_new(&config);

@@ -54,8 +54,7 @@ struct prov_ctx {
     OSSL_PROVIDER *default_provider;
     int has_message_api; /* libcrypto is 3.4 or later */
     struct prov_config config;
-    FILE *log; /* stderr or the file that the configuration names */
-    enum hw_level log_level;
+    struct hw_log_file log;
     _Atomic int has_checked; /* for the default provider beside this one */
     struct hw *hw;
 };
@@ -78,7 +77,6 @@ int prov_config_custody(const char *text, enum hw_custody *custody);
 
 extern const OSSL_ITEM prov_reasons[];
 int prov_log_open(struct prov_ctx *ctx);
-void prov_log_close(struct prov_ctx *ctx);
 /* Prints the newest error where OpenSSL is known to drop it: its file loader empties the queue after a key
  * that could not be decoded, and says "unsupported". */
 void prov_log_last_error(struct prov_ctx *ctx);

@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 const OSSL_ITEM prov_reasons[] = {
     {HW_E_INTERNAL, "internal error"},
@@ -27,65 +25,28 @@ const OSSL_ITEM prov_reasons[] = {
     {0, NULL},
 };
 
-static const char *const level_names[] = {"error", "warn", "info", "debug"};
-
-/* "LEVEL" or "LEVEL:FILE". Without a setting, warnings go to stderr; errors are in OpenSSL's queue, which
- * every program prints, so stderr gets them only if it was asked for. */
+/* Without a setting, warnings go to stderr; errors are in OpenSSL's queue, which every program prints, so
+ * stderr gets them only if it was asked for. */
 int prov_log_open(struct prov_ctx *ctx)
 {
-    const char *setting = ctx->config.log, *colon;
-    size_t i, len;
-
-    ctx->log = stderr;
-    ctx->log_level = HW_LOG_WARN;
-    if (setting == NULL)
-        return 1;
-    colon = strchr(setting, ':');
-    len = colon != NULL ? (size_t)(colon - setting) : strlen(setting);
-    for (i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
-        if (strlen(level_names[i]) == len && strncmp(setting, level_names[i], len) == 0)
-            break;
-    }
-    if (i == sizeof(level_names) / sizeof(level_names[0])) {
+    switch (hw_log_file_open(&ctx->log, ctx->config.log)) {
+    case 0:
         prov_raise(ctx, HW_E_UNSUPPORTED,
-                   "log = %s: expected error, warn, info or debug, then :FILE if wanted", setting);
+                   "log = %s: expected error, warn, info or debug, then :FILE if wanted", ctx->config.log);
         return 0;
+    case -1:
+        /* A worker that lost the right to write there goes on, and says so. */
+        prov_on_log(ctx, HW_LOG_WARN, "the log file can't be opened; logging to stderr");
     }
-    ctx->log_level = (enum hw_level)i;
-    if (colon == NULL)
-        return 1;
-    ctx->log = fopen(colon + 1, "ae");
-    if (ctx->log != NULL) {
-        setvbuf(ctx->log, NULL, _IOLBF, 0);
-        return 1;
-    }
-    /* A worker that lost the right to write there goes on, and says so. */
-    ctx->log = stderr;
-    prov_on_log(ctx, HW_LOG_WARN, "the log file can't be opened; logging to stderr");
     return 1;
-}
-
-void prov_log_close(struct prov_ctx *ctx)
-{
-    if (ctx->log != NULL && ctx->log != stderr)
-        fclose(ctx->log);
-    ctx->log = NULL;
 }
 
 void prov_on_log(void *arg, enum hw_level level, const char *text)
 {
     struct prov_ctx *ctx = arg;
-    struct timespec now;
-    struct tm tm;
-    char stamp[32];
 
-    if (level > ctx->log_level || ctx->log == NULL || (level == HW_LOG_ERROR && ctx->config.log == NULL))
-        return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    fprintf(ctx->log, "%s.%03ldZ signet[%ld] %s: %s\n", stamp, now.tv_nsec / 1000000, (long)getpid(),
-            level_names[level], text);
+    if (level != HW_LOG_ERROR || ctx->config.log != NULL)
+        hw_log_file_print(&ctx->log, level, text);
 }
 
 static void vset(struct prov_ctx *ctx, int reason, const char *format, ...)

@@ -82,7 +82,7 @@ static void tool_close(struct tool *tool)
     if (tool->default_provider != NULL)
         OSSL_PROVIDER_unload(tool->default_provider);
     OSSL_LIB_CTX_free(tool->libctx);
-    tool_log_close(tool);
+    hw_log_file_close(&tool->log);
 }
 
 static int tool_open(struct tool *tool)
@@ -106,7 +106,7 @@ static int tool_open(struct tool *tool)
         .owner_passphrase_file = tool->config.owner_passphrase_file,
         .error = tool_on_error,
         .log = tool_on_log,
-        .level = tool->log_level,
+        .level = tool->log.level,
         .arg = tool,
     };
     tool->hw = hw_new(&config);

@@ -31,8 +31,7 @@ struct tool {
     const char *out;      /* --out */
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
-    FILE *log;
-    enum hw_level log_level;
+    struct hw_log_file log;
     struct hw *hw;
 };
 
@@ -48,7 +47,6 @@ int tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int tool_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Opens what config.log names. Returns TOOL_OK or why not. */
 int tool_log_open(struct tool *tool);
-void tool_log_close(struct tool *tool);
 /* Callbacks for hw_config; arg is the struct tool. */
 void tool_on_error(void *arg, int reason, const char *file, int line, const char *func, const char *text);
 void tool_on_log(void *arg, enum hw_level level, const char *text);
