@@ -58,8 +58,9 @@ typedef size_t bench_sign_function(void *signer, const unsigned char message[BEN
 
 /* Through EVP, with a provider in a library context of its own (evp.c). */
 struct bench_evp;
+/* key is a file or a URI. */
 struct bench_evp *bench_evp_new(const char *provider, const char *modules, const char *propquery,
-                                const char *key_file);
+                                const char *key);
 void bench_evp_free(struct bench_evp *evp);
 bench_sign_function bench_evp_sign;
 

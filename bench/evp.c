@@ -2,10 +2,9 @@
 /* A key behind EVP: one provider, its own library context, the calls that libssl makes for a handshake. */
 #include "bench.h"
 
-#include <openssl/bio.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/provider.h>
+#include <openssl/store.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +17,27 @@ struct bench_evp {
     EVP_PKEY *key;
 };
 
+static EVP_PKEY *load(const struct bench_evp *evp, const char *key)
+{
+    OSSL_STORE_CTX *store =
+        OSSL_STORE_open_ex(key, evp->libctx, evp->propquery, NULL, NULL, NULL, NULL, NULL);
+    EVP_PKEY *pkey = NULL;
+
+    if (store == NULL)
+        bench_die("cannot open %s", key);
+    while (pkey == NULL && !OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+        if (info != NULL)
+            pkey = OSSL_STORE_INFO_get1_PKEY(info);
+        OSSL_STORE_INFO_free(info);
+    }
+    OSSL_STORE_close(store);
+    return pkey;
+}
+
 struct bench_evp *bench_evp_new(const char *provider, const char *modules, const char *propquery,
-                                const char *key_file)
+                                const char *key)
 {
     struct bench_evp *evp = calloc(1, sizeof(*evp));
     if (evp == NULL || (evp->libctx = OSSL_LIB_CTX_new()) == NULL)
@@ -34,18 +52,14 @@ struct bench_evp *bench_evp_new(const char *provider, const char *modules, const
     if (strcmp(provider, "default") != 0 && (evp->base = OSSL_PROVIDER_load(evp->libctx, "default")) == NULL)
         bench_die("cannot load the default provider beside %s", provider);
 
-    BIO *file = BIO_new_file(key_file, "r");
-    if (file == NULL)
-        bench_die("cannot open %s", key_file);
-    evp->key = PEM_read_bio_PrivateKey_ex(file, NULL, NULL, NULL, evp->libctx, propquery);
-    BIO_free(file);
+    evp->key = load(evp, key);
     if (evp->key == NULL)
-        bench_die("%s: the provider %s cannot read the key", key_file, provider);
+        bench_die("%s: the provider %s cannot read the key", key, provider);
 
     /* OpenSSL may well have given the key to another provider than the one that is to be measured. */
     const OSSL_PROVIDER *holder = EVP_PKEY_get0_provider(evp->key);
     if (holder == NULL || strcmp(OSSL_PROVIDER_get0_name(holder), provider) != 0)
-        bench_die("%s: held by the provider %s, not by %s", key_file,
+        bench_die("%s: held by the provider %s, not by %s", key,
                   holder == NULL ? "(none)" : OSSL_PROVIDER_get0_name(holder), provider);
     return evp;
 }

@@ -33,6 +33,11 @@ struct hw_op {
     size_t out_len;  /* set on success */
 };
 
+/* A context for OpenSSL's raw operation with one key, kept from one operation to the next. */
+struct hw_raw_ctx {
+    _Atomic(EVP_PKEY_CTX *) ctx;
+};
+
 struct hw_key {
     _Atomic unsigned refs;
     struct hw *hw;
@@ -41,7 +46,8 @@ struct hw_key {
     size_t size;                      /* bytes of the modulus */
     _Atomic unsigned ops;             /* enum hw_op_kind bits; 0: ask prepare */
     enum hw_custody custody;
-    void *impl; /* the backend's */
+    void *impl;              /* the backend's */
+    struct hw_raw_ctx check; /* of results, with the public key */
 
     CRYPTO_RWLOCK *lock;           /* guards what follows */
     unsigned char *rejection_seed; /* secret for implicit rejection, 32 bytes, made at the first use */
@@ -88,7 +94,11 @@ int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey);
 int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey);
 
 /* Does an operation's result fit the public key? */
-int hw_rsa_check(const struct hw_key *key, const struct hw_op *op);
+int hw_rsa_check(struct hw_key *key, const struct hw_op *op);
+/* The raw operation by OpenSSL: out = in^d mod n or in^e mod n, all of size bytes. Raises nothing. */
+int hw_rsa_raw(struct hw_raw_ctx *kept, OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int is_private, size_t size,
+               const unsigned char *in, unsigned char *out);
+void hw_rsa_raw_free(struct hw_raw_ctx *kept);
 
 int hw_tpm_load_uri(struct hw_key *key, const char *uri, hw_passphrase *ask, void *ask_arg);
 

@@ -6,6 +6,11 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+struct cpu_key {
+    EVP_PKEY *raw; /* the key as one of type RSA */
+    struct hw_raw_ctx kept;
+};
+
 static void *cpu_open(struct hw *hw, const struct hw_config *config)
 {
     (void)config;
@@ -49,6 +54,7 @@ out:
 int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey)
 {
     EVP_PKEY *raw = NULL;
+    struct cpu_key *cpu;
 
     if (!hw_key_set0_pkey(key, pkey))
         return 0;
@@ -63,7 +69,14 @@ int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey)
         hw_raise(key->hw, HW_E_BAD_KEY, "OpenSSL does not take the key");
         return 0;
     }
-    key->impl = raw;
+    cpu = OPENSSL_zalloc(sizeof(*cpu));
+    if (cpu == NULL) {
+        EVP_PKEY_free(raw);
+        hw_raise(key->hw, HW_E_INTERNAL, "out of memory for a key");
+        return 0;
+    }
+    cpu->raw = raw;
+    key->impl = cpu;
     key->ops = HW_OP_RSA_RAW;
     return 1;
 }
@@ -153,21 +166,17 @@ static int cpu_load(void *state, struct hw_key *key, enum hw_format format, cons
 
 static int cpu_operate(struct hw_key *key, struct hw_op *op)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->impl, NULL);
-    size_t len = op->out_size;
-    int ok;
+    struct cpu_key *cpu = key->impl;
 
     /* OpenSSL's decryption without padding is the raw private operation, with blinding and with a check of
      * the CRT result. */
-    ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) > 0 &&
-         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
-         EVP_PKEY_decrypt(ctx, op->out, &len, op->in, op->in_len) > 0 && len == op->out_size;
-    EVP_PKEY_CTX_free(ctx);
-    if (!ok)
+    if (!hw_rsa_raw(&cpu->kept, hw_libctx(key->hw), cpu->raw, 1, key->size, op->in, op->out)) {
         hw_raise(key->hw, HW_E_BAD_INPUT,
                  "the CPU's RSA operation failed: input out of range or a faulty key");
-    op->out_len = len;
-    return ok;
+        return 0;
+    }
+    op->out_len = key->size;
+    return 1;
 }
 
 static int cpu_container(const struct hw_key *key, enum hw_format *format, unsigned char **der, size_t *len)
@@ -190,7 +199,13 @@ static int cpu_container(const struct hw_key *key, enum hw_format *format, unsig
 
 static void cpu_unload(struct hw_key *key)
 {
-    EVP_PKEY_free(key->impl);
+    struct cpu_key *cpu = key->impl;
+
+    if (cpu == NULL)
+        return;
+    hw_rsa_raw_free(&cpu->kept);
+    EVP_PKEY_free(cpu->raw);
+    OPENSSL_free(cpu);
 }
 
 static char *cpu_describe_key(const struct hw_key *key)

@@ -128,6 +128,7 @@ void hw_key_free(struct hw_key *key)
         return;
     if (key->backend != NULL)
         key->backend->unload(key);
+    hw_rsa_raw_free(&key->check);
     EVP_PKEY_free(key->pkey);
     OPENSSL_clear_free(key->rejection_seed, 32);
     CRYPTO_THREAD_lock_free(key->lock);

@@ -13,32 +13,58 @@
 static int fetch_digests(struct hw_key *key, const struct hw_rsa_padding *padding, EVP_MD **md,
                          EVP_MD **mgf1_md)
 {
-    const char *mgf1_name = padding->mgf1_md != NULL ? padding->mgf1_md : padding->md;
     OSSL_LIB_CTX *libctx = hw_libctx(key->hw);
+    const char *unknown = NULL;
 
-    *md = padding->md != NULL ? EVP_MD_fetch(libctx, padding->md, NULL) : NULL;
-    *mgf1_md = mgf1_name != NULL ? EVP_MD_fetch(libctx, mgf1_name, NULL) : NULL;
-    if ((padding->md == NULL || *md != NULL) && (mgf1_name == NULL || *mgf1_md != NULL))
+    *md = *mgf1_md = NULL;
+    if (padding->md != NULL && (*md = EVP_MD_fetch(libctx, padding->md, NULL)) == NULL)
+        unknown = padding->md;
+    else if (padding->mgf1_md != NULL && (*mgf1_md = EVP_MD_fetch(libctx, padding->mgf1_md, NULL)) == NULL)
+        unknown = padding->mgf1_md;
+    if (unknown == NULL) {
+        if (*mgf1_md == NULL && *md != NULL && EVP_MD_up_ref(*md))
+            *mgf1_md = *md;
         return 1;
-    hw_raise(key->hw, HW_E_UNSUPPORTED, "digest %s is not known", *md == NULL ? padding->md : mgf1_name);
+    }
+    hw_raise(key->hw, HW_E_UNSUPPORTED, "digest %s is not known", unknown);
     return 0;
 }
 
-/* out = in^e mod n, both as long as the modulus. */
-static int public_operation(const struct hw_key *key, const unsigned char *in, unsigned char *out)
+static EVP_PKEY_CTX *raw_ctx_new(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int is_private)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->pkey, NULL);
-    size_t len = key->size;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, pkey, NULL);
+
+    if (ctx != NULL && (is_private ? EVP_PKEY_decrypt_init(ctx) : EVP_PKEY_encrypt_init(ctx)) > 0 &&
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0)
+        return ctx;
+    EVP_PKEY_CTX_free(ctx);
+    return NULL;
+}
+
+int hw_rsa_raw(struct hw_raw_ctx *kept, OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int is_private, size_t size,
+               const unsigned char *in, unsigned char *out)
+{
+    /* One context waits for the next operation; threads that come together make their own. */
+    EVP_PKEY_CTX *ctx = atomic_exchange(&kept->ctx, NULL);
+    size_t len = size;
     int ok;
 
-    ok = ctx != NULL && EVP_PKEY_encrypt_init(ctx) > 0 &&
-         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0 &&
-         EVP_PKEY_encrypt(ctx, out, &len, in, key->size) > 0 && len == key->size;
-    EVP_PKEY_CTX_free(ctx);
+    if (ctx == NULL)
+        ctx = raw_ctx_new(libctx, pkey, is_private);
+    ok = ctx != NULL &&
+         (is_private ? EVP_PKEY_decrypt(ctx, out, &len, in, size)
+                     : EVP_PKEY_encrypt(ctx, out, &len, in, size)) > 0 &&
+         len == size;
+    EVP_PKEY_CTX_free(atomic_exchange(&kept->ctx, ctx));
     return ok;
 }
 
-int hw_rsa_check(const struct hw_key *key, const struct hw_op *op)
+void hw_rsa_raw_free(struct hw_raw_ctx *kept)
+{
+    EVP_PKEY_CTX_free(kept->ctx);
+}
+
+int hw_rsa_check(struct hw_key *key, const struct hw_op *op)
 {
     unsigned char back[RSA_MAX_SIZE];
     EVP_PKEY_CTX *ctx;
@@ -48,7 +74,8 @@ int hw_rsa_check(const struct hw_key *key, const struct hw_op *op)
     if (op->out_len != key->size || key->size > sizeof(back))
         return 0;
     if (op->kind == HW_OP_RSA_RAW)
-        return public_operation(key, op->out, back) && CRYPTO_memcmp(back, op->in, key->size) == 0;
+        return hw_rsa_raw(&key->check, hw_libctx(key->hw), key->pkey, 0, key->size, op->out, back) &&
+               CRYPTO_memcmp(back, op->in, key->size) == 0;
 
     md = EVP_MD_fetch(hw_libctx(key->hw), op->md, NULL);
     ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->pkey, NULL);

@@ -299,13 +299,50 @@ static int raise_operation(struct tpm *tpm, struct tpm_key *k, TSS2_RC rc, const
     return 0;
 }
 
+/* One turn on the TPM: loads the key if need be, and operates. */
+static int run_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op, TPMI_ALG_HASH hash)
+{
+    unsigned attempt = 0;
+    TSS2_RC rc;
+
+    if (k->is_refused) {
+        hw_raise(
+            tpm->hw, HW_E_AUTH,
+            "the TPM at %s has refused this key's passphrase; it is not asked again, as that would bring a "
+            "lockout nearer",
+            tpm->name);
+        return 0;
+    }
+    do {
+        op->out_len = 0;
+        rc = tpm_connect(tpm);
+        if (rc == TSS2_RC_SUCCESS)
+            rc = tpm_slots_load(tpm, k);
+        if (rc == TSS2_RC_SUCCESS)
+            rc = op->kind == HW_OP_RSA_RAW ? raw_command(tpm, k, op) : sign_command(tpm, k, op, hash);
+    } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, k, attempt++));
+    return rc == TSS2_RC_SUCCESS ||
+           raise_operation(tpm, k, rc, op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature");
+}
+
+static int raise_wrong_result(struct tpm *tpm, const struct hw_op *op)
+{
+    hw_raise(tpm->hw, HW_E_WRONG_RESULT, "the TPM at %s gave a result that does not fit the public key%s",
+             tpm->name,
+             op->kind == HW_OP_RSA_PSS ? "; if it chooses another salt length than was asked for, use a key "
+                                         "of type RSA, for which Signet "
+                                         "does the padding"
+                                       : "");
+    return 0;
+}
+
 static int tpm_operate(struct hw_key *key, struct hw_op *op)
 {
     struct tpm *tpm = tpm_of(key);
     struct tpm_key *k = key->impl;
     TPMI_ALG_HASH hash = op->kind != HW_OP_RSA_RAW ? md_to_tpm(hw_libctx(key->hw), op->md) : TPM2_ALG_NULL;
-    unsigned attempt = 0, wrong = 0;
-    TSS2_RC rc;
+    unsigned wrong;
+    int ok;
 
     if (op->kind != HW_OP_RSA_RAW && (hash == TPM2_ALG_NULL || op->in_len > sizeof(TPMU_HA))) {
         hw_raise(key->hw, HW_E_UNSUPPORTED, "the TPM does not pad digests of algorithm %s", op->md);
@@ -317,40 +354,10 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
     }
     if (!tpm_lock(tpm))
         return 0;
-    if (k->is_refused) {
-        hw_raise(
-            key->hw, HW_E_AUTH,
-            "the TPM at %s has refused this key's passphrase; it is not asked again, as that would bring a "
-            "lockout nearer",
-            tpm->name);
-        tpm_unlock(tpm);
-        return 0;
-    }
-    for (;;) {
-        op->out_len = 0;
-        rc = tpm_connect(tpm);
-        if (rc == TSS2_RC_SUCCESS)
-            rc = tpm_slots_load(tpm, k);
-        if (rc == TSS2_RC_SUCCESS)
-            rc = op->kind == HW_OP_RSA_RAW ? raw_command(tpm, k, op) : sign_command(tpm, k, op, hash);
-        if (rc != TSS2_RC_SUCCESS) {
-            if (tpm_recover(tpm, rc, k, attempt++))
-                continue;
-            raise_operation(tpm, k, rc,
-                            op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature");
-            break;
-        }
-        if (hw_rsa_check(key, op))
-            break;
+    for (wrong = 0; (ok = run_command(tpm, k, op, hash)) && !hw_rsa_check(key, op); wrong++) {
         OPENSSL_cleanse(op->out, op->out_size);
-        if (wrong++ == 2) {
-            rc = TPM2_RC_FAILURE;
-            hw_raise(key->hw, HW_E_WRONG_RESULT,
-                     "the TPM at %s gave a result that does not fit the public key%s", tpm->name,
-                     op->kind == HW_OP_RSA_PSS ? "; if it chooses another salt length than was asked for, "
-                                                 "use a key of type RSA, for which "
-                                                 "Signet does the padding"
-                                               : "");
+        if (wrong == 2) {
+            ok = raise_wrong_result(tpm, op);
             break;
         }
         /* After a reset, or another process's turn, the handle may stand for somebody else's key. */
@@ -359,7 +366,7 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
         tpm_slots_drop(tpm, k, 0);
     }
     tpm_unlock(tpm);
-    return rc == TSS2_RC_SUCCESS;
+    return ok;
 }
 
 /* ---- containers and descriptions ---- */

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +22,7 @@
 
 #define DEFAULT_HOST    "localhost"
 #define DEFAULT_PORT    "2321"
-#define SOON_MS         50 /* longer than TCP may delay an acknowledgement (40 ms) */
+#define SOON_MS         50
 #define NEAR_US         5000
 #define TURN_TIMEOUT_MS 300000
 
@@ -62,12 +61,11 @@ static int open_socket(const struct tpm_address *address)
  * have said so yet, and TCP itself knows best. */
 static int is_lost(int fd)
 {
-    struct pollfd answer = {.fd = fd, .events = POLLIN};
     struct tcp_info info = {0};
     socklen_t len = sizeof(info);
 
-    return poll(&answer, 1, SOON_MS) == 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           info.tcpi_unacked > 0 && info.tcpi_rtt < NEAR_US;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_unacked > 0 &&
+           info.tcpi_rtt < NEAR_US;
 }
 
 static int resolve_path(const char *path, struct tpm_address *address)

@@ -16,16 +16,18 @@
 #include <unistd.h>
 
 #define TRANSPORT_MAGIC 0x5369676e65740001ULL
-#define RESPONSE_MAX    4096
+#define MESSAGE_MAX     4096
 #define HEADER_SIZE     10 /* tag, size, response code (TPM 2.0 Library part 1 section 18) */
-#define ANSWER_TIMEOUT_S                                                                                     \
-    300 /* longer than any chip takes for its largest key, or any process for its turn                       \
-         */
+/* Longer than any chip takes for its largest key, or any process for its turn. */
+#define ANSWER_TIMEOUT_MS 300000
+#define LOST_MS           50 /* longer than TCP may delay an acknowledgement (40 ms) */
 
 struct transport {
     TSS2_TCTI_CONTEXT_COMMON_V2 common;
     struct tpm_address address;
-    int fd; /* -1 while closed */
+    int fd;                       /* -1 while closed */
+    uint8_t command[MESSAGE_MAX]; /* the last one, to send it again if it was lost */
+    size_t command_size;
 };
 
 static struct transport *transport_of(TSS2_TCTI_CONTEXT *tcti)
@@ -62,19 +64,26 @@ static int write_all(const struct transport *t, const uint8_t *command, size_t s
     return 1;
 }
 
+/* Sends the last command, on a new descriptor if there is none. */
+static int dispatch(struct transport *t)
+{
+    if (t->fd < 0)
+        t->fd = t->address.open(&t->address);
+    if (t->fd >= 0 && write_all(t, t->command, t->command_size))
+        return 1;
+    close_fd(t);
+    return 0;
+}
+
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
 {
     struct transport *t = transport_of(tcti);
 
-    for (;;) {
-        if (t->fd < 0)
-            t->fd = t->address.open(&t->address);
-        if (t->fd < 0 || !write_all(t, command, size))
-            return fail(t);
-        if (t->address.is_lost == NULL || !t->address.is_lost(t->fd))
-            return TSS2_RC_SUCCESS;
-        close_fd(t);
-    }
+    if (size > sizeof(t->command))
+        return TSS2_TCTI_RC_BAD_VALUE;
+    memcpy(t->command, command, size);
+    t->command_size = size;
+    return dispatch(t) ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
 }
 
 /* The size that a response's header gives, or the header's while that is not complete. */
@@ -85,15 +94,27 @@ static size_t response_size(const uint8_t *response, size_t done)
                : (size_t)response[2] << 24 | response[3] << 16 | response[4] << 8 | response[5];
 }
 
-static int wait_readable(int fd)
+/* Returns 1 when there is something to read, 0 if there will be nothing. */
+static int wait_readable(struct transport *t)
 {
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    int n;
+    int waited_ms = 0;
 
-    do
-        n = poll(&wait, 1, ANSWER_TIMEOUT_S * 1000);
-    while (n < 0 && errno == EINTR);
-    return n > 0;
+    while (waited_ms < ANSWER_TIMEOUT_MS) {
+        struct pollfd wait = {.fd = t->fd, .events = POLLIN};
+        int n = poll(&wait, 1, LOST_MS);
+
+        if (n > 0)
+            return 1;
+        if (n < 0 && errno != EINTR)
+            return 0;
+        waited_ms += LOST_MS;
+        if (n == 0 && t->address.is_lost != NULL && t->address.is_lost(t->fd)) {
+            close_fd(t);
+            if (!dispatch(t))
+                return 0;
+        }
+    }
+    return 0;
 }
 
 static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response, int32_t timeout)
@@ -103,22 +124,23 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
 
     (void)timeout; /* ESAPI's synchronous calls wait as long as it takes */
     if (response == NULL) {
-        *size = RESPONSE_MAX;
+        *size = MESSAGE_MAX;
         return TSS2_RC_SUCCESS;
     }
     /* A device gives a response in one piece. */
     do {
         ssize_t n;
 
-        if (t->fd < 0 || !wait_readable(t->fd))
+        if (t->fd < 0 || !wait_readable(t))
             return fail(t);
         n = read(t->fd, response + done, *size - done);
-        if (n == 0 || (n < 0 && errno != EINTR))
+        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
             return fail(t);
         done += n > 0 ? (size_t)n : 0;
         if (response_size(response, done) > *size)
             return fail(t);
     } while (done < response_size(response, done));
+    OPENSSL_cleanse(t->command, t->command_size); /* it may have held a passphrase */
     *size = done;
     return TSS2_RC_SUCCESS;
 }

@@ -229,12 +229,11 @@ static int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void 
     int ok;
 
     /* No error: OpenSSL asks for the private part of every key that is used with a name that the default
-     * provider has, too. The refusal is what brings it back to this provider. */
-    if (key->hw == NULL ||
-        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && hw_key_custody(key->hw) != HW_CUSTODY_FILE))
+     * provider has, too. The refusal is what brings it back to this provider, where a key of custody file is
+     * to sign as well: on whatever lane hw has for it. Files are written by the encoders. */
+    if (key->hw == NULL || ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && hw_key_is_private(key->hw)))
         return 0;
-    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && !hw_key_is_private(key->hw))
-        selection &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
+    selection &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
     ok = EVP_PKEY_todata(hw_key_get0_pkey(key->hw), selection, &params) > 0 && cb(params, cb_arg);
     OSSL_PARAM_free(params);
     return ok;
