@@ -285,11 +285,16 @@ static TSS2_RC sign_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op
     return rc;
 }
 
-static int raise_operation(struct tpm *tpm, struct tpm_key *k, TSS2_RC rc, const char *what)
+static int raise_operation(struct tpm *tpm, struct tpm_key *k, TSS2_RC rc, const struct hw_op *op)
 {
     uint32_t base = tpm_rc_base(rc);
     int is_auth = tpm_rc_is_tpm(rc) && (base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH);
+    char what[64] = "", uri[HANDLE_URI_MAX];
 
+    tpm_handle_uri(uri, k);
+    snprintf(what, sizeof(what), "%s%s%s",
+             op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature",
+             k->persistent != 0 ? " with " : "", k->persistent != 0 ? uri : "");
     /* About the key itself, not its parent. */
     if (tpm->culprit != 0 || !is_auth)
         return tpm_raise(tpm, rc, what);
@@ -321,8 +326,7 @@ static int run_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op, TPM
         if (rc == TSS2_RC_SUCCESS)
             rc = op->kind == HW_OP_RSA_RAW ? raw_command(tpm, k, op) : sign_command(tpm, k, op, hash);
     } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, k, attempt++));
-    return rc == TSS2_RC_SUCCESS ||
-           raise_operation(tpm, k, rc, op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature");
+    return rc == TSS2_RC_SUCCESS || raise_operation(tpm, k, rc, op);
 }
 
 static int raise_wrong_result(struct tpm *tpm, const struct hw_op *op)

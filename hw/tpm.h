@@ -126,6 +126,8 @@ TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k);
 /* Forgets that k is loaded. do_flush: also in the TPM. */
 void tpm_slots_drop(struct tpm *tpm, struct tpm_key *k, int do_flush);
 void tpm_slots_drop_all(struct tpm *tpm, int do_flush);
+/* Has another process put its object where k was loaded in an earlier turn? */
+int tpm_slots_is_taken(struct tpm *tpm, const struct tpm_key *k);
 /* Frees one slot for a command that the TPM refused with rc; keep is spared (ESYS_TR_NONE: nothing to spare).
  * Returns 1 if the command is worth another try. */
 int tpm_slots_make_room(struct tpm *tpm, TSS2_RC rc, ESYS_TR keep);

@@ -189,6 +189,8 @@ enum tpm_remedy tpm_remedy(TSS2_RC rc)
         case TSS2_BASE_RC_BAD_SEQUENCE:
         case TSS2_BASE_RC_GENERAL_FAILURE:
             return TPM_RECONNECT;
+        case TSS2_BASE_RC_BAD_TR: /* another key's eviction took the object with it */
+            return TPM_RELOAD;
         default:
             return TPM_GIVE_UP;
         }
@@ -206,9 +208,8 @@ int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt
 
     if (tpm->esys != NULL && tpm_slots_make_room(tpm, rc, k != NULL ? k->tr : ESYS_TR_NONE))
         return 1;
-    /* Somebody else's object may be in the slot by now. In this turn it can't. */
-    if (remedy == TPM_GIVE_UP && k != NULL && k->persistent == 0 && !tpm->is_managed && tpm_rc_is_tpm(rc) &&
-        k->turn != tpm->turn)
+    /* Whatever is wrong, it may be somebody else's object that is in the slot by now. */
+    if (remedy == TPM_GIVE_UP && tpm_rc_is_tpm(rc) && k != NULL && tpm_slots_is_taken(tpm, k))
         remedy = TPM_RELOAD;
     /* Without a connection there was no command, and only what is loaded can be stale. */
     if (attempt >= 2 || remedy == TPM_GIVE_UP || tpm->esys == NULL ||
@@ -217,7 +218,8 @@ int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt
     hw_log(tpm->hw, HW_LOG_INFO, "TPM at %s: response 0x%x, trying again", tpm->name, rc);
     switch (remedy) {
     case TPM_RECONNECT:
-        tpm_disconnect(tpm, 0);
+        /* The TPM may be well, and only ESAPI at odds with itself. */
+        tpm_disconnect(tpm, tpm_rc_base(rc) != TSS2_BASE_RC_IO_ERROR);
         return 1;
     case TPM_STARTUP:
         tpm_slots_drop_all(tpm, 0);

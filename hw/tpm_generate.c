@@ -91,30 +91,49 @@ static TSS2_RC create_key(struct tpm *tpm, struct create *create, const struct h
 }
 
 /* Is a storage key at the handle? */
-static int is_storage_key(struct tpm *tpm, uint32_t handle)
+static TSS2_RC find_storage_key(struct tpm *tpm, uint32_t handle, int *is_found)
 {
     const TPMA_OBJECT storage = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
     TPM2B_PUBLIC *pub = NULL;
     ESYS_TR tr;
-    int is_transient, found;
+    int is_transient;
+    TSS2_RC rc = tpm_parent(tpm, handle, 0, &tr, &is_transient);
 
-    found = tpm_parent(tpm, handle, 0, &tr, &is_transient) == TSS2_RC_SUCCESS &&
-            Esys_ReadPublic(tpm->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL) ==
-                TSS2_RC_SUCCESS &&
-            (pub->publicArea.objectAttributes & storage) == storage;
+    *is_found = 0;
+    if (tpm_rc_is_tpm(rc) && tpm_rc_base(rc) == TPM2_RC_HANDLE)
+        return TSS2_RC_SUCCESS;
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    do
+        rc = Esys_ReadPublic(tpm->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
+    while (tpm_slots_make_room(tpm, rc, ESYS_TR_NONE));
+    if (rc == TSS2_RC_SUCCESS)
+        *is_found = (pub->publicArea.objectAttributes & storage) == storage;
     Esys_Free(pub);
-    return found;
+    return rc;
 }
 
-static int choose_parent(struct tpm *tpm, const char *name, uint32_t *handle)
+/* Sets k->parent by the name that the caller gives it. */
+static int choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name)
 {
     unsigned long value;
     char *end;
 
-    *handle = TPM2_RH_OWNER;
+    k->parent = TPM2_RH_OWNER;
     if (name == NULL) {
-        if (is_storage_key(tpm, TPM_SRK))
-            *handle = TPM_SRK;
+        unsigned attempt = 0;
+        int is_found;
+        TSS2_RC rc;
+
+        do {
+            rc = tpm_connect(tpm);
+            if (rc == TSS2_RC_SUCCESS)
+                rc = find_storage_key(tpm, TPM_SRK, &is_found);
+        } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, NULL, attempt++));
+        if (rc != TSS2_RC_SUCCESS)
+            return tpm_raise(tpm, rc, "looking for the storage root key");
+        if (is_found)
+            k->parent = TPM_SRK;
         return 1;
     }
     if (strcmp(name, "owner") == 0)
@@ -122,7 +141,7 @@ static int choose_parent(struct tpm *tpm, const char *name, uint32_t *handle)
     value = strtoul(name, &end, 16);
     if (strncmp(name, "0x", 2) == 0 && *end == '\0' && value >= TPM_PERSISTENT_FIRST &&
         value <= TPM_PERSISTENT_LAST) {
-        *handle = (uint32_t)value;
+        k->parent = (uint32_t)value;
         return 1;
     }
     hw_raise(tpm->hw, HW_E_UNSUPPORTED,
@@ -267,7 +286,7 @@ int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *para
     }
     if (!fill_template(tpm, params, &template) ||
         !fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) ||
-        !choose_parent(tpm, params->parent, &k->parent))
+        !choose_parent(tpm, k, params->parent))
         goto out;
     do {
         rc = tpm_connect(tpm);

@@ -57,6 +57,23 @@ void tpm_slots_drop_all(struct tpm *tpm, int do_flush)
         tpm_slots_drop(tpm, tpm->newest, do_flush);
 }
 
+int tpm_slots_is_taken(struct tpm *tpm, const struct tpm_key *k)
+{
+    TPM2B_NAME *there = NULL, *ours = NULL;
+    int is_taken;
+
+    /* A resource manager keeps processes apart, and in one turn there is only this one. */
+    if (k->tr == ESYS_TR_NONE || k->persistent != 0 || tpm->is_managed || k->turn == tpm->turn)
+        return 0;
+    is_taken = Esys_ReadPublic(tpm->esys, k->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &there,
+                               NULL) != TSS2_RC_SUCCESS ||
+               Esys_TR_GetName(tpm->esys, k->tr, &ours) != TSS2_RC_SUCCESS || there->size != ours->size ||
+               memcmp(there->name, ours->name, ours->size) != 0;
+    Esys_Free(there);
+    Esys_Free(ours);
+    return is_taken;
+}
+
 /* What can't be saved is not there any more. */
 static void evict(struct tpm *tpm, struct tpm_key *k)
 {

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# with_tpm.sh PROGRAM: runs a unit test with a software TPM of its own, and sees that it leaves nothing there.
+source "$(dirname "$0")/../lib.sh"
+tpm_start
+tpm_srk
+SIGNET_TCTI=$TCTI "$1"
+equal "no slot is left taken" "$(tpm_transient)" ''
+equal "no key is left behind" "$(tpm2 getcap handles-persistent)" '- 0x81000001'
