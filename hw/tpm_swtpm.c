@@ -29,7 +29,7 @@
 /* Returns a descriptor, or -1 with errno: EINPROGRESS if there was no answer in that time. */
 static int dial(const struct tpm_address *address, unsigned patience_ms)
 {
-    const struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
+    const struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000L};
     const struct sockaddr *to = (const struct sockaddr *)&address->socket;
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), why;
 

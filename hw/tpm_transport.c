@@ -79,7 +79,7 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *com
 {
     struct transport *t = transport_of(tcti);
 
-    if (size > sizeof(t->command))
+    if (t == NULL || size > sizeof(t->command))
         return TSS2_TCTI_RC_BAD_VALUE;
     memcpy(t->command, command, size);
     t->command_size = size;

@@ -150,7 +150,7 @@ static int public_does_selection(void *provctx, int selection)
     {                                                                                                        \
         static const struct output output = {format, structure};                                             \
                                                                                                              \
-        return abstract == NULL && encode(vctx, out, key, selection & kind, &output, pw_cb, pw_arg);         \
+        return abstract == NULL && encode(vctx, out, key, selection & (kind), &output, pw_cb, pw_arg);       \
     }                                                                                                        \
     static const OSSL_DISPATCH id##_dispatch[] = {                                                           \
         PROV_FN(OSSL_FUNC_ENCODER_NEWCTX, encoder_newctx),                                                   \

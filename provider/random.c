@@ -80,7 +80,7 @@ static size_t seed_get_seed(void *vctx, unsigned char **out, int entropy, size_t
     (void)prediction_resistance;
     if (len < min_len)
         len = min_len;
-    if (len > max_len)
+    if (len == 0 || len > max_len)
         return 0;
     buf = OPENSSL_secure_malloc(len);
     if (buf == NULL || !hw_random(seed->ctx->hw, buf, len)) {

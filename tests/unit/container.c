@@ -29,7 +29,7 @@ static void tss2_round_trip(void)
     static const uint32_t parents[] = {0x40000001, 0x81000001, 0xffffffff, 0};
     size_t i, len;
 
-    for (i = 0; i < 4 * 4; i++) {
+    for (i = 0; i < sizeof(parents) / sizeof(parents[0]) * 4; i++) {
         struct container_tss2 out;
         unsigned char *der = NULL;
         const char *why;

@@ -24,7 +24,8 @@ static int signs(struct hw_key *key, enum hw_rsa_mode mode, int pad_mode)
              EVP_PKEY_CTX_set_rsa_padding(ctx, pad_mode) > 0 &&
              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0 &&
              (mode != HW_RSA_PSS || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, 32) > 0) &&
-             EVP_PKEY_verify(ctx, sig, key->size, digest, sizeof(digest)) == 1;
+             EVP_PKEY_verify(ctx, sig, (size_t)EVP_PKEY_get_size(hw_key_get0_pkey(key)), digest,
+                             sizeof(digest)) == 1;
 
     EVP_PKEY_CTX_free(ctx);
     return ok;

@@ -25,7 +25,8 @@ static int signs(struct hw_key *key)
     unsigned char sig[512];
     int ok = hw_rsa_sign(key, &padding, digest, sizeof(digest), sig) && EVP_PKEY_verify_init(ctx) > 0 &&
              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0 &&
-             EVP_PKEY_verify(ctx, sig, key->size, digest, sizeof(digest)) == 1;
+             EVP_PKEY_verify(ctx, sig, (size_t)EVP_PKEY_get_size(hw_key_get0_pkey(key)), digest,
+                             sizeof(digest)) == 1;
 
     EVP_PKEY_CTX_free(ctx);
     return ok;
