@@ -108,15 +108,20 @@ static double turn(const struct lane *lane, const struct bench_options *options,
     return (double)n / elapsed;
 }
 
+/* Every other round goes backwards, so that no lane always follows the same one. */
 static void rounds(const struct lane *lanes, const struct bench_options *options)
 {
     struct expected expected = {.len = 0};
+    unsigned n = 0;
 
-    for (const struct lane *lane = lanes; lane->series != NULL; lane++) /* caches, the processor's clock */
-        turn(lane, options, &expected);
+    for (; lanes[n].series != NULL; n++) /* caches, the processor's clock */
+        turn(&lanes[n], options, &expected);
     for (unsigned round = 0; round < options->rounds; round++)
-        for (const struct lane *lane = lanes; lane->series != NULL; lane++)
+        for (unsigned i = 0; i < n; i++) {
+            const struct lane *lane = &lanes[round % 2 == 0 ? i : n - 1 - i];
+
             bench_sample(lane->series, turn(lane, options, &expected));
+        }
 }
 
 void bench_sign(const struct bench_options *options)
