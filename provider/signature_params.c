@@ -40,7 +40,8 @@ int sig_params_reset(struct sig *sig)
     sig->md = sig->mgf1_md = NULL;
     sig->is_md_fixed = sig->is_mgf1_fixed = 0;
     sig->pad_mode = RSA_PKCS1_PADDING;
-    sig->saltlen = RSA_PSS_SALTLEN_DIGEST;
+    /* What TLS and X.509 want, and any when it is somebody else's. */
+    sig->saltlen = sig->operation == EVP_PKEY_OP_SIGN ? RSA_PSS_SALTLEN_DIGEST : RSA_PSS_SALTLEN_AUTO;
     sig->min_saltlen = 0;
     if (sig->type != PROV_RSA_PSS)
         return 1;

@@ -34,7 +34,10 @@ static void *store_open(void *provctx, const char *uri)
         return NULL;
     store->ctx = provctx;
     store->uri = OPENSSL_strdup(uri + 7);
-    return store;
+    if (store->uri != NULL)
+        return store;
+    OPENSSL_free(store);
+    return NULL;
 }
 
 static void *store_open_ex(void *provctx, const char *uri, const OSSL_PARAM params[],

@@ -34,6 +34,14 @@ check "sign: salt of the digest's length" \
 refused "a verifier that wants 20" plain_openssl dgst -sha256 -sigopt rsa_padding_mode:pss \
     -sigopt rsa_pss_saltlen:20 -verify "$T/pub.pem" -signature "$T/sig" "$T/data"
 
+# A verifier that does not say what it wants takes any.
+for saltlen in 0 20 max; do
+    openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:$saltlen -sign "$T/key.pem" \
+        -out "$T/sig" "$T/data"
+    check "verify with the key itself, salt $saltlen" openssl dgst -sha256 -sigopt rsa_padding_mode:pss \
+        -prverify "$T/key.pem" -signature "$T/sig" "$T/data"
+done
+
 echo changed >>"$T/data"
 refused "other data" openssl dgst -sha256 -sigopt rsa_padding_mode:pss -verify "$T/pub.pem" \
     -signature "$T/sig" "$T/data"
