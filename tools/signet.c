@@ -166,6 +166,7 @@ static int run(const struct command *command, int argc, char **argv)
 static int find_and_run(int argc, char **argv)
 {
     const char *group = argc > 1 ? argv[1] : NULL, *name = argc > 2 ? argv[2] : NULL;
+    int is_group = 0;
     size_t i;
 
     if (group == NULL)
@@ -176,17 +177,19 @@ static int find_and_run(int argc, char **argv)
         puts("signet " SIGNET_VERSION);
         return TOOL_OK;
     }
-    for (i = 0; name != NULL && i < COMMANDS; i++) {
+    for (i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i].group, group) != 0)
             continue;
-        if (strcmp(name, "--help") == 0)
+        is_group = 1;
+        if (name != NULL && strcmp(name, "--help") == 0)
             return print_commands(group);
-        if (strcmp(commands[i].name, name) == 0)
+        if (name != NULL && strcmp(commands[i].name, name) == 0)
             return run(&commands[i], argc - 2, argv + 2);
     }
-    if (name == NULL)
-        return tool_usage_error("expected a command after %.64s; see signet --help", group);
-    return tool_usage_error("no such command: %.64s %.64s; see signet --help", group, name);
+    if (is_group && name == NULL)
+        return tool_usage_error("expected a command after %s; see signet --help", group);
+    return tool_usage_error("no such command: %.64s%s%.64s; see signet --help", group, is_group ? " " : "",
+                            is_group ? name : "");
 }
 
 int main(int argc, char **argv)

@@ -89,6 +89,38 @@ static void section_and_environment(void)
     unsetenv("SIGNET_TCTI");
 }
 
+static void every_option(void)
+{
+    static const struct {
+        const char *key, *environment;
+        size_t offset;
+    } options[] = {
+        {"tcti", "SIGNET_TCTI", offsetof(struct prov_config, tcti)},
+        {"log", "SIGNET_LOG", offsetof(struct prov_config, log)},
+        {"custody", "SIGNET_CUSTODY", offsetof(struct prov_config, custody)},
+        {"key-directory", "SIGNET_KEY_DIRECTORY", offsetof(struct prov_config, key_directory)},
+        {"parent-passphrase-file", "SIGNET_PARENT_PASSPHRASE_FILE",
+         offsetof(struct prov_config, parent_passphrase_file)},
+        {"owner-passphrase-file", "SIGNET_OWNER_PASSPHRASE_FILE",
+         offsetof(struct prov_config, owner_passphrase_file)},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        char **value = (char **)((char *)&ctx.config + options[i].offset);
+
+        memset(section, 0, sizeof(section));
+        section[0][0] = options[i].key;
+        section[0][1] = "file";
+        CU_ASSERT(read_config());
+        CU_ASSERT_STRING_EQUAL(*value, "file");
+        setenv(options[i].environment, "tpm", 1);
+        CU_ASSERT(read_config());
+        CU_ASSERT_STRING_EQUAL(*value, "tpm");
+        unsetenv(options[i].environment);
+    }
+}
+
 static void custody(void)
 {
     enum hw_custody word;
@@ -135,11 +167,9 @@ static void log_settings(void)
 int main(void)
 {
     CU_TestInfo tests[] = {
-        {"nothing set", nothing_set},
-        {"section and environment", section_and_environment},
-        {"custody", custody},
-        {"log", log_settings},
-        CU_TEST_INFO_NULL,
+        {"nothing set", nothing_set},   {"section and environment", section_and_environment},
+        {"every option", every_option}, {"custody", custody},
+        {"log", log_settings},          CU_TEST_INFO_NULL,
     };
     int status = unit_run("config", tests);
 

@@ -171,15 +171,19 @@ static void reference(void)
     CU_ASSERT_EQUAL(EVP_PKEY_eq(out.pkey, pkey), 1);
     container_reference_clear(&out);
     damage(decode_reference, der, len);
-    der[4 + 2] = 2; /* version */
+    /* SEQUENCE with a size of two bytes, INTEGER of one */
+    CU_ASSERT_EQUAL_FATAL(der[3 + 2], 1);
+    der[3 + 2] = 2;
     CU_ASSERT_FALSE(decode_reference(der, len, &why));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "version 1"));
     OPENSSL_free(der);
 
     /* A NUL inside the URI would hide what is behind it. */
     der = NULL;
     CU_ASSERT_FATAL(container_reference_encode("handle=0x81010001", pkey, &der, &len));
-    der[4 + 3 + 2 + 6] = '\0';
+    der[3 + 3 + 2 + 6] = '\0';
     CU_ASSERT_FALSE(decode_reference(der, len, &why));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "URI"));
     OPENSSL_free(der);
     EVP_PKEY_free(pkey);
 }

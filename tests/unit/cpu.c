@@ -103,7 +103,7 @@ static void pkcs8(void)
 {
     struct hw_key *key = generate((struct hw_generate){.bits = 1024}), *again;
     enum hw_format format;
-    unsigned char *der = NULL;
+    unsigned char *der = NULL, *longer;
     size_t len, i;
 
     CU_ASSERT_FATAL(hw_key_container(key, &format, &der, &len));
@@ -116,6 +116,11 @@ static void pkcs8(void)
         CU_ASSERT_PTR_NULL(hw_key_load(unit.hw, HW_FORMAT_PKCS8, der, i, NULL, NULL));
         CU_ASSERT(unit_raised(&unit, HW_E_BAD_KEY, "PKCS#8"));
     }
+    longer = OPENSSL_zalloc(len + 1);
+    memcpy(longer, der, len);
+    CU_ASSERT_PTR_NULL(hw_key_load(unit.hw, HW_FORMAT_PKCS8, longer, len + 1, NULL, NULL));
+    CU_ASSERT(unit_raised(&unit, HW_E_BAD_KEY, "PKCS#8"));
+    OPENSSL_clear_free(longer, len + 1);
     OPENSSL_clear_free(der, len);
     hw_key_free(again);
     hw_key_free(key);

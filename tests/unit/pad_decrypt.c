@@ -194,6 +194,46 @@ static void oaep(void)
     }
 }
 
+/* DB = lHash || PS || 0x01 || M, masked as RFC 8017 section 7.1.1 says; mark goes to DB's place at. */
+static void encode_oaep(unsigned char em[SIZE], const EVP_MD *md, size_t at, unsigned char mark)
+{
+    const size_t hash_len = (size_t)EVP_MD_get_size(md), db_len = SIZE - 1 - hash_len;
+    unsigned char *seed = em + 1, *db = em + 1 + hash_len;
+
+    memset(em, 0, SIZE);
+    RAND_bytes_ex(unit.libctx, seed, hash_len, 0);
+    CU_ASSERT_FATAL(EVP_Digest(NULL, 0, db, NULL, md, NULL));
+    db[db_len - 2] = 1;
+    db[db_len - 1] = 'M';
+    if (at > 0)
+        db[at] = mark;
+    CU_ASSERT_FATAL(pad_mgf1_xor(db, db_len, seed, hash_len, md) &&
+                    pad_mgf1_xor(seed, hash_len, db, db_len, md));
+}
+
+/* What damage to the masked message can't reach: a padding that is wrong in one place only. */
+static void oaep_wrong_in_one_place(void)
+{
+    EVP_MD *md = EVP_MD_fetch(unit.libctx, "SHA256", NULL);
+    const size_t db_len = SIZE - 1 - 32;
+    unsigned char em[SIZE], out[SIZE];
+    size_t len, at;
+
+    encode_oaep(em, md, 0, 0);
+    CU_ASSERT(pad_oaep_decrypt(out, &len, em, SIZE, md, md, NULL, 0) && len == 1 && out[0] == 'M');
+    em[0] = 1;
+    CU_ASSERT_FALSE(pad_oaep_decrypt(out, &len, em, SIZE, md, md, NULL, 0));
+    for (at = 32; at < db_len - 1; at++) {
+        encode_oaep(em, md, at, 2); /* neither padding nor separator */
+        CU_ASSERT_FALSE(pad_oaep_decrypt(out, &len, em, SIZE, md, md, NULL, 0));
+    }
+    encode_oaep(em, md, db_len - 2, 0); /* no separator: 'M' is none */
+    CU_ASSERT_FALSE(pad_oaep_decrypt(out, &len, em, SIZE, md, md, NULL, 0));
+    encode_oaep(em, md, 31, 0); /* another label's hash */
+    CU_ASSERT_FALSE(pad_oaep_decrypt(out, &len, em, SIZE, md, md, NULL, 0));
+    EVP_MD_free(md);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -202,6 +242,7 @@ int main(void)
         {"lengths of rejected messages", pkcs1_rejected_lengths},
         {"TLS premaster secrets", tls_premaster},
         {"OAEP", oaep},
+        {"OAEP, wrong in one place", oaep_wrong_in_one_place},
         CU_TEST_INFO_NULL,
     };
     int status;

@@ -22,6 +22,7 @@ static struct {
     int prepares; /* calls */
     _Atomic int operates;
     int unloads;
+    int many; /* threads */
     struct hw_op last;
 } script;
 
@@ -34,8 +35,9 @@ static int fake_prepare(struct hw_key *key)
 
 static int fake_operate(struct hw_key *key, struct hw_op *op)
 {
-    script.operates++;
-    script.last = *op;
+    /* Threads share the script in one test; the last operation is looked at in the others. */
+    if (script.operates++ == 0 || !script.many)
+        script.last = *op;
     if (script.fails) {
         hw_raise(key->hw, HW_E_DEVICE, "the script fails");
         return 0;
@@ -75,6 +77,7 @@ static struct hw_key *fake_key(unsigned ops)
 
 static const struct hw_rsa_padding pkcs1 = {.mode = HW_RSA_PKCS1, .md = "SHA256"};
 static const struct hw_rsa_padding pss = {.mode = HW_RSA_PSS, .md = "SHA256", .saltlen = 32};
+static const struct hw_rsa_padding bare = {.mode = HW_RSA_PKCS1};
 static const struct hw_rsa_padding none = {.mode = HW_RSA_NONE};
 static unsigned char digest[SIZE], sig[SIZE];
 
@@ -119,6 +122,22 @@ static void padding_in_hardware(void)
     CU_ASSERT(unit_raised(&unit, HW_E_UNSUPPORTED, "padding"));
     CU_ASSERT_FALSE(hw_rsa_decrypt(key, &pkcs1, sig, SIZE, digest, &len));
     CU_ASSERT(unit_raised(&unit, HW_E_UNSUPPORTED, "decrypt"));
+    CU_ASSERT_EQUAL(script.operates, 1);
+    hw_key_free(key);
+}
+
+static void padding_in_hardware_pkcs1(void)
+{
+    struct hw_key *key = fake_key(HW_OP_RSA_PKCS1);
+
+    CU_ASSERT(hw_rsa_sign(key, &pkcs1, digest, 32, sig));
+    CU_ASSERT_EQUAL(script.last.kind, HW_OP_RSA_PKCS1);
+    CU_ASSERT_EQUAL(script.last.in_len, 32);
+    CU_ASSERT_FALSE(hw_rsa_sign(key, &pss, digest, 32, sig));
+    CU_ASSERT(unit_raised(&unit, HW_E_UNSUPPORTED, "padding"));
+    /* The hardware pads digests that it knows, never bare input. */
+    CU_ASSERT_FALSE(hw_rsa_sign(key, &bare, digest, 36, sig));
+    CU_ASSERT(unit_raised(&unit, HW_E_UNSUPPORTED, "padding"));
     CU_ASSERT_EQUAL(script.operates, 1);
     hw_key_free(key);
 }
@@ -276,6 +295,7 @@ static void threads_share_a_key(void)
     void *wrong;
     size_t i;
 
+    script.many = 1;
     for (i = 0; i < 8; i++)
         CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, sign_many, key), 0);
     for (i = 0; i < 8; i++) {
@@ -293,6 +313,7 @@ int main(void)
     CU_TestInfo tests[] = {
         {"padding in software", padding_in_software},
         {"padding in hardware", padding_in_hardware},
+        {"padding in hardware, PKCS#1 v1.5", padding_in_hardware_pkcs1},
         {"prepared once", prepared_once},
         {"bad input", bad_input},
         {"failures", failures},

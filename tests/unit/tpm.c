@@ -4,7 +4,6 @@
 
 #include <openssl/rsa.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define HANDLE 0x81010001u
@@ -30,6 +29,43 @@ static int signs(struct hw_key *key)
 
     EVP_PKEY_CTX_free(ctx);
     return ok;
+}
+
+static void sizes(void)
+{
+    static const unsigned bits[] = {1024, 2048, 3072};
+    size_t i;
+
+    for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+        struct hw_key *key = generate((struct hw_generate){.bits = bits[i]});
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+        CU_ASSERT_EQUAL(EVP_PKEY_get_bits(hw_key_get0_pkey(key)), (int)bits[i]);
+        CU_ASSERT_EQUAL(hw_key_custody(key), HW_CUSTODY_TPM);
+        CU_ASSERT(signs(key));
+        hw_key_free(key);
+    }
+}
+
+/* The TPM pads for these, and its salt is as long as the digest. */
+static void rsa_pss_keys(void)
+{
+    const struct hw_rsa_padding pss = {.mode = HW_RSA_PSS, .md = "SHA256", .saltlen = 32};
+    struct hw_key *key =
+        generate((struct hw_generate){.type = HW_TYPE_RSA_PSS, .bits = 2048, .pss_saltlen = -1});
+    EVP_PKEY_CTX *ctx;
+    unsigned char sig[256];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+    CU_ASSERT(EVP_PKEY_is_a(hw_key_get0_pkey(key), "RSA-PSS"));
+    CU_ASSERT(hw_rsa_sign(key, &pss, digest, sizeof(digest), sig));
+    ctx = EVP_PKEY_CTX_new_from_pkey(unit.libctx, hw_key_get0_pkey(key), NULL);
+    CU_ASSERT(EVP_PKEY_verify_init(ctx) > 0 &&
+              EVP_PKEY_verify(ctx, sig, sizeof(sig), digest, sizeof(digest)) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    CU_ASSERT_FALSE(signs(key)); /* with PKCS#1 v1.5 */
+    CU_ASSERT(unit_raised(&unit, HW_E_UNSUPPORTED, "padding"));
+    hw_key_free(key);
 }
 
 struct calls {
@@ -58,18 +94,24 @@ static void progress(void)
 
 static void cancelled(void)
 {
-    struct calls calls = {.refuse_at = 1};
-    struct hw_key *key;
+    /* One is made before the first report is due, the other hardly ever. */
+    static const unsigned bits[] = {1024, 3072};
+    size_t i;
 
-    CU_ASSERT_PTR_NULL(
-        generate((struct hw_generate){.bits = 3072, .progress = on_progress, .progress_arg = &calls}));
-    CU_ASSERT(unit_raised(&unit, HW_E_CANCELLED, "cancelled"));
-    CU_ASSERT_EQUAL(calls.count, 1);
-    /* The TPM is as before. */
-    key = generate((struct hw_generate){.bits = 1024});
-    CU_ASSERT_PTR_NOT_NULL_FATAL(key);
-    CU_ASSERT(signs(key));
-    hw_key_free(key);
+    for (i = 0; i < 2; i++) {
+        struct calls calls = {.refuse_at = 1};
+        struct hw_key *key;
+
+        CU_ASSERT_PTR_NULL(
+            generate((struct hw_generate){.bits = bits[i], .progress = on_progress, .progress_arg = &calls}));
+        CU_ASSERT(unit_raised(&unit, HW_E_CANCELLED, "cancelled"));
+        CU_ASSERT_EQUAL(calls.count, 1);
+        /* The TPM is as before. */
+        key = generate((struct hw_generate){.bits = 1024});
+        CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+        CU_ASSERT(signs(key));
+        hw_key_free(key);
+    }
 }
 
 /* A progress function that comes back for the TPM gets an error, not a deadlock. */
@@ -256,6 +298,8 @@ static void threads(void)
 int main(void)
 {
     CU_TestInfo tests[] = {
+        {"sizes", sizes},
+        {"RSA-PSS keys", rsa_pss_keys},
         {"progress", progress},
         {"cancelled", cancelled},
         {"a progress function that uses the TPM", progress_function_that_uses_the_tpm},
@@ -267,14 +311,9 @@ int main(void)
         {"threads make and use keys", threads},
         CU_TEST_INFO_NULL,
     };
-    const char *tcti = getenv("SIGNET_TCTI");
     int status;
 
-    if (tcti == NULL) {
-        fputs("SIGNET_TCTI names no TPM; run with_tpm.sh PROGRAM\n", stderr);
-        return EXIT_FAILURE;
-    }
-    unit_open(&unit, tcti);
+    unit_open(&unit, unit_tcti());
     status = unit_run("tpm", tests);
     unit_close(&unit);
     return status;

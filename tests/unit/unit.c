@@ -27,16 +27,32 @@ static void die(const char *what)
 
 void unit_open(struct unit *unit, const char *tcti)
 {
-    struct hw_config config = {.tcti = tcti, .error = on_error, .arg = unit};
+    const struct hw_config config = {.tcti = tcti};
 
+    unit_open_with(unit, config);
+}
+
+void unit_open_with(struct unit *unit, struct hw_config config)
+{
     memset(unit, 0, sizeof(*unit));
     unit->libctx = OSSL_LIB_CTX_new();
     if (unit->libctx == NULL || (unit->provider = OSSL_PROVIDER_load(unit->libctx, "default")) == NULL)
         die("loading the default provider");
     config.libctx = unit->libctx;
+    config.error = on_error;
+    config.arg = unit;
     unit->hw = hw_new(&config);
     if (unit->hw == NULL)
         die("hw_new");
+}
+
+const char *unit_tcti(void)
+{
+    const char *tcti = getenv("SIGNET_TCTI");
+
+    if (tcti == NULL)
+        die("looking for a TPM in SIGNET_TCTI (with_tpm.sh PROGRAM sets it)");
+    return tcti;
 }
 
 void unit_close(struct unit *unit)
@@ -91,7 +107,7 @@ EVP_PKEY *unit_rsa(OSSL_LIB_CTX *libctx, unsigned bits)
 
 int unit_raw_private(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, const unsigned char *in, unsigned char *out)
 {
-    struct hw_raw_ctx kept = {0};
+    struct hw_raw_ctx kept = {NULL};
     int ok = hw_rsa_raw(&kept, libctx, pkey, 1, (size_t)EVP_PKEY_get_size(pkey), in, out);
 
     hw_rsa_raw_free(&kept);

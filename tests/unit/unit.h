@@ -18,6 +18,10 @@ struct unit {
 
 /* tcti NULL: the first TPM found, which tests without a TPM never look for. Ends the program on failure. */
 void unit_open(struct unit *unit, const char *tcti);
+/* The same with more of a configuration; libctx, error and arg are unit's own. */
+void unit_open_with(struct unit *unit, struct hw_config config);
+/* The TPM that SIGNET_TCTI names; see with_tpm.sh. Ends the program if it names none. */
+const char *unit_tcti(void);
 void unit_close(struct unit *unit);
 void unit_forget(struct unit *unit);
 /* Was exactly one error raised, of this reason and with this in its text? Forgets it. */
