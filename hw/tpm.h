@@ -143,6 +143,8 @@ int tpm_read_passphrase(struct tpm *tpm, const char *file, TPM2B_AUTH *auth);
 /* The response code without its layer and without the number of the handle, session or parameter. */
 uint32_t tpm_rc_base(TSS2_RC rc);
 int tpm_rc_is_tpm(TSS2_RC rc);
+/* In place of a response code: nothing was sent, and the cause has been raised. */
+#define TPM_RAISED ((TSS2_RC)0xffffffff)
 /* Raises what failed, on which TPM, why, and what to try. Always returns 0. */
 int tpm_raise(struct tpm *tpm, TSS2_RC rc, const char *what);
 

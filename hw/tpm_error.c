@@ -147,6 +147,8 @@ int tpm_raise(struct tpm *tpm, TSS2_RC rc, const char *what)
     const char *help;
     char who[64];
 
+    if (rc == TPM_RAISED)
+        return 0;
     if (tpm->esys == NULL || tpm_remedy(rc) == TPM_RECONNECT)
         return raise_absent(tpm, what);
     if (tpm_rc_is_tpm(rc) && base == TPM2_RC_LOCKOUT)

@@ -18,7 +18,7 @@ static TSS2_RC evict_control(struct tpm *tpm, ESYS_TR object, uint32_t handle, E
 
     tpm->culprit = TPM2_RH_OWNER;
     if (!tpm_read_passphrase(tpm, tpm->owner_passphrase_file, &auth))
-        return TSS2_ESYS_RC_BAD_VALUE;
+        return TPM_RAISED;
     rc = Esys_TR_SetAuth(tpm->esys, ESYS_TR_RH_OWNER, &auth);
     OPENSSL_cleanse(&auth, sizeof(auth));
     if (rc != TSS2_RC_SUCCESS)

@@ -181,7 +181,7 @@ static TSS2_RC set_auth_from_file(struct tpm *tpm, ESYS_TR tr, const char *file)
     TSS2_RC rc;
 
     if (!tpm_read_passphrase(tpm, file, &auth))
-        return TSS2_ESYS_RC_BAD_VALUE;
+        return TPM_RAISED;
     rc = Esys_TR_SetAuth(tpm->esys, tr, &auth);
     OPENSSL_cleanse(&auth, sizeof(auth));
     return rc;
