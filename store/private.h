@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of store/ share. Private to store/. */
+#ifndef SIGNET_STORE_PRIVATE_H
+#define SIGNET_STORE_PRIVATE_H
+
+#include "store.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <sqlite3.h>
+
+struct verifier; /* verify.c */
+
+struct store {
+    struct store_config config;
+    char *home;
+    sqlite3 *db;
+    int depth;      /* of store_begin */
+    int has_failed; /* something within the transaction has */
+    OSSL_LIB_CTX *libctx;
+    struct verifier *verifier; /* made when a flag needs it, dropped when anything changes */
+};
+
+/* ---- store.c ---- */
+
+/* Both return 0. */
+int store_raise(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with OpenSSL's newest error; empties its queue. */
+int store_raise_ssl(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void store_warn(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* NULL: said why. */
+OSSL_LIB_CTX *store_crypto(struct store *store);
+int store_is_in(const char *value, const char *const values[]);
+
+/* ---- database.c ---- */
+
+/* A statement with its parameters bound. types has a letter for each: i int64_t, t text (NULL is SQL's NULL),
+ * b blob (pointer and size_t). NULL: said why. The caller ends it with sqlite3_finalize. */
+sqlite3_stmt *store_prepare(struct store *store, const char *sql, const char *types, ...);
+/* Steps: 1 a row, 0 the end, -1 failed and said why. */
+int store_step(struct store *store, sqlite3_stmt *stmt);
+/* Runs a statement that gives no rows. */
+int store_run(struct store *store, const char *sql, const char *types, ...);
+/* The first column of the first row, or missing if there is no row; -1 failed, and said why. */
+int64_t store_number(struct store *store, int64_t missing, const char *sql, const char *types, ...);
+int store_raise_db(struct store *store);
+/* Never NULL; the caller's (OPENSSL_free). */
+char *store_column_text(sqlite3_stmt *stmt, int column);
+int store_schema_migrate(struct store *store);
+
+/* ---- file.c ---- */
+
+/* Writes path whole or not at all, 0600: temporary file, fsync, rename, fsync of the folder. */
+int store_write_path(struct store *store, const char *path, const void *data, size_t len);
+int store_sync_folder(const char *path);
+
+/* ---- name.c: subjects, alternative names and usages between text and X.509 ---- */
+
+X509_NAME *store_name_new(struct store *store, const struct store_cert *cert);
+STACK_OF(GENERAL_NAME) * store_alt_names_new(struct store *store, const char *text);
+/* Usages as text from a certificate's extensions, and extensions from text; see usage.c. */
+char *store_usages_of(X509 *x509);
+int store_usages_add(struct store *store, STACK_OF(X509_EXTENSION) * extensions, const char *text);
+int store_usage_has(const char *text, const char *usage);
+char *store_hex(const unsigned char *data, size_t len, int is_upper);
+char *store_bio_text(BIO *bio);
+
+/* ---- certificate.c ---- */
+
+/* Fills the fields that an X509 tells. */
+int store_cert_describe(struct store *store, struct store_cert *cert, X509 *x509);
+/* Inserts a certificate and finds its key and its CA; sets id. */
+int store_cert_insert(struct store *store, struct store_cert *cert);
+int store_cert_write(struct store *store, const struct store_cert *cert);
+X509 *store_cert_x509(struct store *store, const struct store_cert *cert);
+/* A name that is free: wanted, or wanted_1, … The caller's. */
+char *store_free_name(struct store *store, const char *wanted);
+struct store_cert *store_cert_by_id(struct store *store, int64_t id);
+
+/* ---- key.c ---- */
+
+/* Makes a key; reports progress. */
+EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *custody, char **pem);
+/* Puts a key into the table, or finds it there. Returns its id. */
+int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name);
+EVP_PKEY *store_pkey_load(struct store *store, int64_t id);
+/* The key of a certificate or template; says which has none. */
+EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert);
+int64_t store_key_find(struct store *store, EVP_PKEY *pkey);
+/* PEM of a private key as it is kept: TSS2 PRIVATE KEY or PKCS #8. The caller wipes it. */
+char *store_pkey_pem(struct store *store, EVP_PKEY *pkey);
+const char *store_pkey_custody(EVP_PKEY *pkey);
+/* Removes keys that nothing uses and nobody named. */
+int store_key_sweep(struct store *store);
+void store_wipe(char *text);
+
+/* ---- issue.c ---- */
+
+struct store_issue {
+    const struct store_cert *template;
+    X509_REQ *request;           /* NULL, or whose subject and alternative names are taken */
+    EVP_PKEY *pkey;              /* the subject's: public part */
+    const struct store_cert *ca; /* NULL: self-signed */
+    EVP_PKEY *ca_pkey;
+    const char *crl_host;
+    int64_t crl_id; /* of the issuer, for the URL of its CRL */
+};
+X509 *store_issue(struct store *store, const struct store_issue *issue);
+const EVP_MD *store_signature_md(struct store *store, EVP_PKEY *pkey, const char *digest);
+/* May ca sign certificates? Says why not. */
+int store_check_ca(struct store *store, const struct store_cert *ca);
+
+/* ---- sign.c ---- */
+
+struct store_cert *store_template_get(struct store *store, int64_t id);
+/* The template's key: the one it has from a request, or a new one; *pem is set for a new one. */
+EVP_PKEY *store_template_key(struct store *store, const struct store_cert *template, char **pem);
+/* The template as it was when the work began must still be there: nobody may have signed or changed it. */
+int store_template_is_unchanged(struct store *store, const struct store_cert *before);
+
+/* ---- crl.c ---- */
+
+X509_CRL *store_crl_parse(struct store *store, const unsigned char *data, size_t len);
+int store_crl_insert(struct store *store, X509_CRL *crl, int64_t ca, const char *url, int64_t *id);
+
+/* ---- setting.c ---- */
+
+/* Is a setting of STORE_SETTINGS this? */
+int store_setting_is(struct store *store, const char *name, const char *value);
+
+/* ---- verify.c ---- */
+
+void store_verifier_free(struct store *store);
+
+/* ---- trust.c ---- */
+
+/* Something changed that the trust folder shows. Within a transaction. */
+int store_trust_touch(struct store *store);
+/* The same of a CRL: it shows only if crl-use is on. */
+int store_trust_touch_crl(struct store *store);
+int store_trust_write(struct store *store);
+/* The system's roots, PEM. */
+#define STORE_BUILTIN_ROOTS "/etc/ssl/certs/ca-certificates.crt"
+
+#endif

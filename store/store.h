@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * store: libsignet, the certificate store.
+ *
+ * Certificates, keys, a local CA, CRLs, trust, the settings of menus and a log, in one SQLite database under
+ * one folder. Keys are used through OpenSSL's EVP only, in a library context that the caller provides; where
+ * a private key lives and signs is that context's business.
+ *
+ * Conventions
+ *   - Functions return 1 (or a pointer) on success and 0 (or NULL) on failure. The place that knows the
+ *     cause reports it once through store_config.error; callers add nothing.
+ *   - A function that writes does all of it in one transaction or nothing. store_begin and store_commit make
+ *     several into one. Files are written whole or not at all.
+ *   - Strings of a record belong to it. Times are seconds since 1970 UTC. Ids are positive, 0 means none.
+ *   - A struct store belongs to one thread; any number of processes may share the folder.
+ *
+ * The folder (0700, everything in it 0600)
+ *   signet.db   the database
+ *   files/      what is imported from and exported to
+ *   trust       a link to a folder made anew at each change: bundle.pem, crl.pem, hashed/ as OpenSSL's
+ *               -CApath wants it, and the same for each use in USE/
+ */
+#ifndef SIGNET_STORE_H
+#define SIGNET_STORE_H
+
+#include <openssl/types.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+struct store;
+
+struct store_config {
+    const char *home; /* absolute path; made if it is not there */
+
+    /* The library context in which keys are made, loaded and used, called when it is first needed. It has
+     * OpenSSL's default provider and the provider signet, whose property query makes RSA keys take a
+     * "custody" (signet(7)). NULL: said why. */
+    OSSL_LIB_CTX *(*crypto)(void *arg);
+
+    /* One line each, without a newline. */
+    void (*error)(void *arg, const char *text);
+    void (*warn)(void *arg, const char *text);
+    /* Called when long work begins (text is "generating …") and about ten times a second during it (text is
+     * NULL). Returns 0 to cancel. */
+    int (*progress)(void *arg, const char *text);
+    void *arg;
+};
+
+/* Opens or makes the store and brings its schema up to date. */
+struct store *store_open(const struct store_config *config);
+void store_free(struct store *store);
+
+/* ---- transactions ---- */
+
+/* Nest. Waits for other processes' writing for ten seconds, then fails and says that the store is busy. */
+int store_begin(struct store *store);
+/* Ends what store_begin began: commits if ok, otherwise takes everything back. Returns ok, or 0 if the
+ * commit failed. Brings the trust folder up to date. */
+int store_end(struct store *store, int ok);
+/* Does the trust folder anew if a process was stopped before it could, and forgets what was remembered of
+ * certificates for flags. To be called before each command. */
+int store_refresh(struct store *store);
+
+/* ---- certificates ---- */
+
+/* The text fields of a record, each a column of the table and, with "-" for "_", a property of the menu. */
+enum store_text {
+    STORE_NAME, /* unique */
+    STORE_COMMON_NAME,
+    STORE_COUNTRY, /* two letters (ISO 3166) */
+    STORE_STATE,
+    STORE_LOCALITY,
+    STORE_ORGANIZATION,
+    STORE_UNIT,
+    STORE_SUBJECT_ALT_NAME, /* "DNS:a.example,IP:192.0.2.1,email:a@b.example,URI:http://a.example/" */
+    STORE_KEY_USAGE,        /* "digital-signature,tls-server": see store_usages */
+    STORE_KEY_SIZE,         /* "2048", "prime256v1": see store_key_sizes */
+    STORE_KEY_TYPE,         /* "rsa", "rsa-pss", "ec", …; empty for a template */
+    STORE_DIGEST_ALGORITHM, /* "sha256", "sha384", "sha512" */
+    STORE_CUSTODY,          /* of a template: wanted, "auto", "tpm" or "file"; otherwise empty */
+    STORE_SUBJECT,          /* RFC 2253 */
+    STORE_ISSUER,
+    STORE_SERIAL_NUMBER, /* upper case hexadecimal, as are the next three */
+    STORE_FINGERPRINT,   /* SHA-256 of the DER; lower case */
+    STORE_SKID,
+    STORE_AKID,
+    STORE_TRUST_STORE, /* "all" or a list of store_uses */
+    STORE_CA_CRL_HOST, /* host of the CRL's URL in what this CA issues */
+    STORE_TEXTS
+};
+
+/* Names of the columns, in the order of enum store_text. */
+extern const char *const store_text_names[STORE_TEXTS];
+
+struct store_cert {
+    int64_t id;
+    char *text[STORE_TEXTS]; /* never NULL; a template's are empty where only a certificate has them */
+    int days_valid;
+    int path_length; /* of basicConstraints; -1: none */
+    int is_authority, is_trusted;
+    int64_t not_before, not_after;
+    int64_t key; /* id of its private key */
+    int64_t ca;  /* id of the certificate in this store that issued it, its own if self-signed here */
+    int64_t revoked_at;
+    char *key_custody;  /* of the private key, or NULL */
+    unsigned char *der; /* NULL: a template, not signed yet */
+    size_t der_len;
+};
+
+/* Flags, computed from facts at the time of asking. */
+enum store_flag {
+    STORE_PRIVATE_KEY = 1 << 0, /* K: the private key is in this store */
+    STORE_AUTHORITY = 1 << 1,   /* A: a CA (basicConstraints) */
+    STORE_CRL = 1 << 2,         /* L: a CRL that it has issued is in this store */
+    STORE_TRUSTED = 1 << 3,     /* T */
+    STORE_INVALID = 1 << 4,     /* I: expired, not valid yet, revoked, or its chain can't be verified */
+    STORE_REVOKED = 1 << 5,     /* R: here, or by a CRL in this store if settings crl-use is on */
+    STORE_EXPIRED = 1 << 6,     /* E */
+};
+unsigned store_cert_flags(struct store *store, const struct store_cert *cert);
+/* Why STORE_INVALID: OpenSSL's text, or NULL if it is valid. Static. */
+const char *store_cert_problem(struct store *store, const struct store_cert *cert);
+
+/* Which certificates; all if both are 0. */
+struct store_query {
+    int64_t id;
+    const char *name;
+};
+/* Calls each in the order of ids with a record that lives until it returns; 0 stops. */
+int store_cert_each(struct store *store, const struct store_query *query,
+                    int (*each)(void *arg, struct store_cert *cert), void *arg);
+/* Number of certificates and templates; -1: said why. */
+int64_t store_cert_count(struct store *store);
+/* NULL: there is none, and nothing is said, unless the store can't be read. */
+struct store_cert *store_cert_get(struct store *store, const struct store_query *query);
+void store_cert_free(struct store_cert *cert);
+
+/* A template with default values, the caller's. */
+struct store_cert *store_template_new(void);
+/* Replaces a text. Returns 0 if out of memory. */
+int store_cert_set_text(struct store_cert *cert, enum store_text field, const char *value);
+/* Inserts a template, named by its common name if it has no name; sets id and name. */
+int store_template_add(struct store *store, struct store_cert *cert);
+/* Writes a template's fields back, or of a certificate name, trusted and trust-store; the fields that may not
+ * change are the caller's to leave alone. */
+int store_cert_update(struct store *store, const struct store_cert *cert);
+/* Removes it, what it issued, and their keys unless something else uses them. *removed counts certificates.
+ */
+int store_cert_remove(struct store *store, int64_t id, int *removed);
+
+/* ---- values that templates take; arrays end with NULL ---- */
+
+extern const char *const store_usages[];
+extern const char *const store_key_sizes[];
+extern const char *const store_digests[];
+extern const char *const store_uses[];
+/* Checks a subjectAltName's text. Returns 0 and says what is wrong. */
+int store_check_alt_name(struct store *store, const char *text);
+int store_check_name(struct store *store, const char *name);
+
+/* ---- the local CA ---- */
+
+/* Makes a certificate of the template: a key, and a signature by ca (0: self-signed). crl_host, if not NULL,
+ * becomes the certificate's own ca-crl-host. name, if not NULL, renames it. */
+int store_sign(struct store *store, int64_t template, int64_t ca, const char *crl_host, const char *name);
+/* Makes a PKCS #10 request (RFC 2986) of the template: writes FILE.pem and FILE_key.pem into files/, the
+ * second with the key encrypted with passphrase, or wrapped by its TPM. The key stays with the template. */
+int store_request_create(struct store *store, int64_t template, const char *file, const char *passphrase);
+/* Issues a certificate for a request in files/; it joins the store as name. *id is set. */
+int store_request_sign(struct store *store, const char *file, int64_t ca, int days_valid, const char *name,
+                       int64_t *id);
+/* Revokes what a CA of this store issued and renews the CA's CRL. reason is a name of RFC 5280 section 5.3.1
+ * such as "key-compromise". */
+int store_revoke(struct store *store, int64_t id, const char *reason);
+extern const char *const store_revocation_reasons[];
+/* Signs a new CRL of a CA in this store. */
+int store_crl_issue(struct store *store, int64_t ca);
+
+/* ---- CRLs ---- */
+
+struct store_crl {
+    int64_t id;
+    int64_t ca;   /* the CA in this store that signs it, for our own */
+    char *url;    /* where it is downloaded from, or empty */
+    char *issuer; /* RFC 2253; empty: not downloaded yet */
+    char *number; /* hexadecimal */
+    int64_t this_update, next_update;
+    int64_t count; /* of revoked certificates */
+    int is_valid;  /* its signature was verified with a certificate of this store */
+    unsigned char *der;
+    size_t der_len;
+};
+int store_crl_each(struct store *store, int (*each)(void *arg, struct store_crl *crl), void *arg);
+int store_crl_add(struct store *store, const char *url, int64_t *id);
+int store_crl_remove(struct store *store, int64_t id);
+/* Puts a downloaded CRL (DER or PEM) in the place of the one with this id. */
+int store_crl_replace(struct store *store, int64_t id, const unsigned char *data, size_t len);
+/* Forgets what was downloaded. */
+int store_crl_flush(struct store *store);
+
+/* ---- import and export, in files/ ---- */
+
+struct store_import {
+    const char *file;
+    const char *name;       /* NULL: the file's, without its ending */
+    const char *passphrase; /* NULL: none */
+    const char *custody;    /* "tpm": wraps the keys to the TPM; "file" or NULL: keeps them as they are */
+    int trusted;
+    const char *trust_store; /* NULL: all */
+    /* Set on return. */
+    int certificates, keys, files, decryption_failures, keys_without_certificate, crls;
+};
+int store_import(struct store *store, struct store_import *import);
+
+struct store_export {
+    const char *file; /* NULL: cert_export_NAME */
+    int is_pkcs12;
+    const char *passphrase; /* NULL: the certificate only */
+};
+/* Writes FILE.crt and, with a passphrase, FILE.key; or FILE.p12. */
+int store_export(struct store *store, int64_t id, const struct store_export *export);
+
+/* Largest file that is imported, bytes. */
+#define STORE_FILE_MAX (16 << 20)
+
+/* ---- files ---- */
+
+const char *store_home(const struct store *store);
+/* The path of a file below files/, the caller's (OPENSSL_free). NULL: the name would lead out of there; said
+ * so. */
+char *store_file_path(struct store *store, const char *name);
+/* Writes a file below files/ whole or not at all, 0600. */
+int store_file_write(struct store *store, const char *name, const void *data, size_t len);
+/* Reads one; the caller wipes and frees (OPENSSL_clear_free) *len + 1 bytes, the last of which is 0. */
+unsigned char *store_file_read(struct store *store, const char *name, size_t *len);
+
+/* ---- keys ---- */
+
+struct store_key {
+    int64_t id;
+    char *name; /* empty: it came with a certificate */
+    char *custody, *type;
+    char *fingerprint; /* SHA-256 of the SubjectPublicKeyInfo, lower case hexadecimal */
+    int bits;
+    int64_t certificates; /* that use it */
+    char *pem;            /* what is kept of it; wiped by store_key_free */
+};
+int store_key_each(struct store *store, int (*each)(void *arg, struct store_key *key), void *arg);
+/* By name, by fingerprint or the name of a certificate. NULL: none, and said so. */
+struct store_key *store_key_get(struct store *store, const char *name);
+void store_key_free(struct store_key *key);
+/* size as in store_key_sizes, custody "auto", "tpm" or "file". */
+int store_key_make(struct store *store, const char *name, const char *size, const char *custody);
+/* Replaces what is kept of a key, such as by a reference to a persistent handle; pem must be the same key. */
+int store_key_replace(struct store *store, int64_t id, const char *pem);
+/* Fails if a certificate uses it. */
+int store_key_remove(struct store *store, int64_t id);
+
+/* ---- settings: menus with one item, and menus of items that have nothing but properties ---- */
+
+/* The menu whose settings the store itself obeys: crl-use (yes, no: the default), builtin-trust-store ("all",
+ * "none" or a list of store_uses: which of them trust the system's roots, too). */
+#define STORE_SETTINGS        "/certificate/settings"
+#define STORE_BUILTIN_DEFAULT "fetch"
+
+/* "/certificate/settings", "crl-use". The caller's (OPENSSL_free); NULL: not set. */
+char *store_setting_get(struct store *store, const char *menu, const char *name);
+/* is_certificate: value is the name of a certificate; it follows renaming, and is empty once that is removed.
+ */
+int store_setting_set(struct store *store, const char *menu, const char *name, const char *value,
+                      int is_certificate);
+/* Items of a menu: a setting's menu is then "/certificate/scep-server*1", with the id that this returns. */
+int64_t store_entry_add(struct store *store, const char *menu);
+int store_entry_remove(struct store *store, const char *menu, int64_t id);
+int store_entry_each(struct store *store, const char *menu, int (*each)(void *arg, int64_t id), void *arg);
+/* Calls each place where a setting names the certificate. */
+int store_cert_users(struct store *store, int64_t cert,
+                     int (*each)(void *arg, const char *menu, const char *name), void *arg);
+
+/* ---- log ---- */
+
+/* Adds a line; topics is "certificate,info". The oldest lines go beyond 10000. */
+int store_log(struct store *store, const char *topics, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int store_log_each(struct store *store,
+                   int (*each)(void *arg, int64_t id, int64_t when, const char *topics, const char *message),
+                   void *arg);
+
+#endif

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The trust folder: the trusted certificates as files for other programs. It is made anew, beside the old
+ * one, whenever what it shows has changed, and takes its place by the renaming of a link: a program that
+ * opens files there sees the old set or the new.
+ */
+#include "private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int store_trust_touch(struct store *store)
+{
+    return store_run(store, "UPDATE trust SET generation = generation + 1", "");
+}
+
+int store_trust_touch_crl(struct store *store)
+{
+    return !store_setting_is(store, "crl-use", "yes") || store_trust_touch(store);
+}
+
+/* The generation that the folder shows; 0 if there is none. */
+static int64_t written_generation(struct store *store)
+{
+    char path[PATH_MAX], text[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/trust/generation", store->home);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    if (fgets(text, sizeof(text), file) == NULL)
+        text[0] = '\0';
+    fclose(file);
+    return strtoll(text, NULL, 10);
+}
+
+/* ---- one set: bundle.pem, crl.pem, hashed/ ---- */
+
+static int is_used_for(const char *list, const char *use)
+{
+    return use == NULL || store_usage_has(list, "all") || store_usage_has(list, use);
+}
+
+static int write_text(struct store *store, const char *folder, const char *name, BIO *bio)
+{
+    char path[PATH_MAX], *data = NULL;
+    long len = BIO_get_mem_data(bio, &data);
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
+        return store_raise(store, "%s: %s", folder, strerror(ENAMETOOLONG));
+    return store_write_path(store, path, len > 0 ? data : "", (size_t)len);
+}
+
+/* A file HASH.N or HASH.rN in hashed/, as openssl-rehash(1) makes them; the PEM is in bio. */
+static int write_hashed(struct store *store, const char *folder, uint32_t hash, const char *kind, BIO *bio)
+{
+    char hashed[PATH_MAX], name[32];
+    struct stat st;
+    int n;
+
+    if (snprintf(hashed, sizeof(hashed), "%s/hashed", folder) >= (int)sizeof(hashed) - (int)sizeof(name))
+        return store_raise(store, "%s: %s", folder, strerror(ENAMETOOLONG));
+    for (n = 0; n < 1000; n++) {
+        char path[PATH_MAX + sizeof(name)];
+
+        snprintf(name, sizeof(name), "%08x.%s%d", hash, kind, n);
+        snprintf(path, sizeof(path), "%s/%s", hashed, name);
+        if (stat(path, &st) != 0)
+            return write_text(store, hashed, name, bio);
+    }
+    return store_raise(store, "%s: too many certificates of the same name", folder);
+}
+
+/* Appends the PEM of DER to the bundle, and writes it alone into hashed/. */
+static int add_pem(struct store *store, const char *folder, BIO *bundle, const char *label, const char *kind,
+                   uint32_t hash, const void *der, int len)
+{
+    BIO *alone = BIO_new(BIO_s_mem());
+    int ok = alone != NULL && PEM_write_bio(bundle, label, "", der, len) > 0 &&
+             PEM_write_bio(alone, label, "", der, len) > 0 && write_hashed(store, folder, hash, kind, alone);
+
+    BIO_free(alone);
+    return ok;
+}
+
+static int add_certificates(struct store *store, const char *folder, const char *use, BIO *bundle)
+{
+    sqlite3_stmt *stmt =
+        store_prepare(store,
+                      "SELECT trust_store, subject_hash, der FROM certificate WHERE is_trusted AND "
+                      "der IS NOT NULL ORDER BY id",
+                      "");
+    int row = -1, ok = stmt != NULL;
+
+    while (ok && (row = store_step(store, stmt)) == 1) {
+        if (is_used_for((const char *)sqlite3_column_text(stmt, 0), use))
+            ok = add_pem(store, folder, bundle, "CERTIFICATE", "", (uint32_t)sqlite3_column_int64(stmt, 1),
+                         sqlite3_column_blob(stmt, 2), sqlite3_column_bytes(stmt, 2));
+    }
+    sqlite3_finalize(stmt);
+    return ok && row == 0;
+}
+
+static int add_crls(struct store *store, const char *folder, BIO *bundle)
+{
+    int row = -1, ok = 1;
+    sqlite3_stmt *stmt;
+
+    if (!store_setting_is(store, "crl-use", "yes"))
+        return 1;
+    stmt = store_prepare(store, "SELECT issuer_hash, der FROM crl WHERE der IS NOT NULL ORDER BY id", "");
+    ok = stmt != NULL;
+    while (ok && (row = store_step(store, stmt)) == 1)
+        ok = add_pem(store, folder, bundle, "X509 CRL", "r", (uint32_t)sqlite3_column_int64(stmt, 0),
+                     sqlite3_column_blob(stmt, 1), sqlite3_column_bytes(stmt, 1));
+    sqlite3_finalize(stmt);
+    return ok && row == 0;
+}
+
+/* The system's roots, for the uses that builtin-trust-store names. */
+static void add_builtin(struct store *store, const char *use, BIO *bundle)
+{
+    char *setting = store_setting_get(store, STORE_SETTINGS, "builtin-trust-store"), buf[4096];
+    const char *uses = setting != NULL ? setting : STORE_BUILTIN_DEFAULT;
+    FILE *roots = NULL;
+    size_t n;
+
+    if (use == NULL ? store_usage_has(uses, "all") : is_used_for(uses, use))
+        roots = fopen(STORE_BUILTIN_ROOTS, "re");
+    while (roots != NULL && (n = fread(buf, 1, sizeof(buf), roots)) > 0)
+        BIO_write(bundle, buf, (int)n);
+    if (roots != NULL)
+        fclose(roots);
+    OPENSSL_free(setting);
+}
+
+/* use NULL: the set of all. */
+static int write_set(struct store *store, const char *folder, const char *use)
+{
+    BIO *bundle = BIO_new(BIO_s_mem()), *crls = BIO_new(BIO_s_mem());
+    char hashed[PATH_MAX];
+    int ok = bundle != NULL && crls != NULL &&
+             snprintf(hashed, sizeof(hashed), "%s/hashed", folder) < (int)sizeof(hashed);
+
+    if (ok && ((use != NULL && mkdir(folder, 0700) != 0) || mkdir(hashed, 0700) != 0))
+        ok = store_raise(store, "folder %s can't be made: %s", hashed, strerror(errno));
+    ok = ok && add_certificates(store, folder, use, bundle) && add_crls(store, folder, crls);
+    if (ok) {
+        add_builtin(store, use, bundle);
+        ok = write_text(store, folder, "bundle.pem", bundle) && write_text(store, folder, "crl.pem", crls);
+    }
+    BIO_free(bundle);
+    BIO_free(crls);
+    return ok;
+}
+
+/* ---- the folder ---- */
+
+static void remove_folder(int parent, const char *name)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(fd, entry->d_name, 0) != 0)
+            remove_folder(fd, entry->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Folders that the link does not name: of before, or of a process that was stopped. */
+static void sweep(struct store *store)
+{
+    char path[PATH_MAX], current[PATH_MAX];
+    DIR *dir = opendir(store->home);
+    struct dirent *entry;
+    ssize_t len;
+
+    snprintf(path, sizeof(path), "%s/trust", store->home);
+    len = readlink(path, current, sizeof(current) - 1);
+    current[len > 0 ? len : 0] = '\0';
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, ".trust.", 7) != 0 || strcmp(entry->d_name, current) == 0)
+            continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+            remove_folder(dirfd(dir), entry->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
+static int swap(struct store *store, const char *folder)
+{
+    char link[PATH_MAX], next[PATH_MAX];
+
+    snprintf(link, sizeof(link), "%s/trust", store->home);
+    snprintf(next, sizeof(next), "%s/.trust.link", store->home);
+    unlink(next);
+    if (symlink(strrchr(folder, '/') + 1, next) == 0 && rename(next, link) == 0 &&
+        store_sync_folder(store->home))
+        return 1;
+    return store_raise(store, "%s can't be replaced: %s", link, strerror(errno));
+}
+
+static int write_folder(struct store *store, int64_t generation)
+{
+    char folder[PATH_MAX], path[PATH_MAX + 32];
+    BIO *bio = BIO_new(BIO_s_mem());
+    size_t i;
+    int ok;
+
+    if (bio == NULL ||
+        snprintf(folder, sizeof(folder), "%s/.trust.XXXXXX", store->home) >= (int)sizeof(folder) - 64 ||
+        mkdtemp(folder) == NULL) {
+        BIO_free(bio);
+        return store_raise(store, "%s/trust can't be made: %s", store->home, strerror(errno));
+    }
+    ok = write_set(store, folder, NULL);
+    for (i = 0; ok && store_uses[i] != NULL; i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, store_uses[i]);
+        ok = write_set(store, path, store_uses[i]);
+    }
+    BIO_printf(bio, "%lld\n", (long long)generation);
+    ok = ok && write_text(store, folder, "generation", bio) && swap(store, folder);
+    BIO_free(bio);
+    return ok;
+}
+
+/* What is committed is committed: a trust folder that can't be written now is written before the next
+ * command, and its errors are the caller's warnings. */
+int store_trust_write(struct store *store)
+{
+    char path[PATH_MAX];
+    int64_t generation = store_number(store, 0, "SELECT generation FROM trust", "");
+    int fd;
+
+    if (generation < 0)
+        return 0;
+    if (generation == written_generation(store))
+        return 1;
+    snprintf(path, sizeof(path), "%s/.lock", store->home);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
+        store_warn(store, "%s can't be locked: %s", path, strerror(errno));
+    } else {
+        generation = store_number(store, 0, "SELECT generation FROM trust", "");
+        if (generation != written_generation(store) && !write_folder(store, generation))
+            store_warn(store, "%s/trust shows what was trusted before; the next command tries again",
+                       store->home);
+        sweep(store);
+    }
+    if (fd >= 0)
+        close(fd);
+    return 1;
+}
