@@ -6,7 +6,8 @@
 # With everything in place it changes nothing and needs no root; otherwise it asks sudo for it.
 set -euo pipefail
 
-build=(gcc libc6-dev cmake ninja-build pkg-config libssl-dev libtss2-dev libcunit1-dev)
+build=(gcc libc6-dev cmake ninja-build pkg-config libssl-dev libtss2-dev libcunit1-dev libsqlite3-dev libedit-dev
+    libjansson-dev libcurl4-openssl-dev)
 demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 # shellcheck disable=SC2034 # the sets below are read by name
 {

@@ -14,11 +14,11 @@ static void print_line(void *arg, const char *line)
 int hw_command_print(struct tool *tool, char **argv)
 {
     (void)argv;
-    return hw_print(tool->hw, print_line, NULL) ? TOOL_OK : TOOL_FAILED;
+    return hw_print(tool_hw(tool), print_line, NULL) ? TOOL_OK : TOOL_FAILED;
 }
 
 /* All eight digits, so that a missing one does not mean another key. */
-static int parse_handle(const char *text, uint32_t *handle)
+int tool_parse_handle(const char *text, uint32_t *handle)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
 
@@ -39,7 +39,7 @@ int hw_command_persist(struct tool *tool, char **argv)
     int status = TOOL_FAILED;
     uint32_t handle;
 
-    if (!parse_handle(argv[1], &handle))
+    if (!tool_parse_handle(argv[1], &handle))
         return TOOL_USAGE;
     if (!tool_key_writer_open(&writer, tool->out))
         return TOOL_FAILED;
@@ -62,7 +62,7 @@ int hw_command_evict(struct tool *tool, char **argv)
 {
     uint32_t handle;
 
-    if (!parse_handle(argv[0], &handle))
+    if (!tool_parse_handle(argv[0], &handle))
         return TOOL_USAGE;
-    return hw_evict(tool->hw, handle) ? TOOL_OK : TOOL_FAILED;
+    return hw_evict(tool_hw(tool), handle) ? TOOL_OK : TOOL_FAILED;
 }

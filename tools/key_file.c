@@ -72,7 +72,7 @@ static const struct kind *find_block(BIO *bio, unsigned char **der, long *len)
     return kind;
 }
 
-static struct hw_key *load_pem(struct tool *tool, const char *path, const char *pem, int pem_len)
+struct hw_key *tool_key_parse(struct tool *tool, const char *path, const char *pem, int pem_len)
 {
     BIO *bio = BIO_new_mem_buf(pem, pem_len);
     unsigned char *der = NULL;
@@ -84,7 +84,7 @@ static struct hw_key *load_pem(struct tool *tool, const char *path, const char *
     kind = bio != NULL ? find_block(bio, &der, &len) : NULL;
     if (kind != NULL) {
         /* No passphrase is asked for: what commands do to a key is authorized by its parent or the owner. */
-        key = hw_key_load(tool->hw, kind->format, der, (size_t)len, NULL, NULL);
+        key = hw_key_load(tool_hw(tool), kind->format, der, (size_t)len, NULL, NULL);
         OPENSSL_clear_free(der, (size_t)len);
     } else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
         tool_error("%s holds no TSS2 PRIVATE KEY", path);
@@ -107,7 +107,7 @@ struct hw_key *tool_key_read(struct tool *tool, const char *path)
     }
     len = read_bounded(path, pem, KEY_FILE_MAX + 1);
     if (len >= 0)
-        key = load_pem(tool, path, pem, len);
+        key = tool_key_parse(tool, path, pem, len);
     OPENSSL_clear_free(pem, KEY_FILE_MAX + 1);
     return key;
 }
@@ -218,22 +218,37 @@ static int move_into_place(struct tool_key_writer *writer)
     return sync_folder(writer->path);
 }
 
-int tool_key_writer_commit(struct tool_key_writer *writer, const struct hw_key *key)
+int tool_key_writer_commit_text(struct tool_key_writer *writer, const char *text, size_t len)
 {
-    BIO *bio = container_pem(key);
-    char *text = NULL;
-    long len;
-    int ok;
+    int ok = write_all(writer->fd, text, (long)len) && (writer->path == NULL || move_into_place(writer));
 
-    if (bio == NULL)
-        return 0;
-    len = BIO_get_mem_data(bio, &text);
-    ok = write_all(writer->fd, text, len) && (writer->path == NULL || move_into_place(writer));
     if (!ok)
         tool_error("%s can't be written: %s", writer->path != NULL ? writer->path : "standard output",
                    strerror(errno));
-    BIO_free(bio);
     return ok;
+}
+
+int tool_key_writer_commit(struct tool_key_writer *writer, const struct hw_key *key)
+{
+    char *pem = tool_key_pem(key);
+    int ok = pem != NULL && tool_key_writer_commit_text(writer, pem, strlen(pem));
+
+    OPENSSL_free(pem);
+    return ok;
+}
+
+char *tool_key_pem(const struct hw_key *key)
+{
+    BIO *bio = container_pem(key);
+    char *data = NULL, *text = NULL;
+
+    if (bio != NULL) {
+        long len = BIO_get_mem_data(bio, &data);
+
+        text = OPENSSL_strndup(data, (size_t)len);
+    }
+    BIO_free(bio);
+    return text;
 }
 
 void tool_key_writer_close(struct tool_key_writer *writer)

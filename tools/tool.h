@@ -3,8 +3,8 @@
  * signet: the program for people and scripts. Private to tools/.
  *
  * signet.c finds the command and reads its options; a command is one function that does its work through hw/
- * and returns an exit status. Whoever knows the cause of a failure says so once, with tool_error or through
- * hw's error callback.
+ * or the store and returns an exit status. What is no such command is for the console. Whoever knows the
+ * cause of a failure says so once, with tool_error or through hw's error callback.
  */
 #ifndef SIGNET_TOOLS_TOOL_H
 #define SIGNET_TOOLS_TOOL_H
@@ -24,20 +24,38 @@ struct tool_config {
     const char *log;
     const char *parent_passphrase_file;
     const char *owner_passphrase_file;
+    const char *home; /* of the store; absolute once tool_config_apply has run */
+    int has_colour;   /* the user minds no colours on a terminal */
 };
 
 struct tool {
     struct tool_config config;
     const char *out;      /* --out */
+    const char *size;     /* --size */
+    const char *custody;  /* --custody */
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
     struct hw_log_file log;
-    struct hw *hw;
+    struct hw *hw;        /* of tool_hw */
+    OSSL_LIB_CTX *crypto; /* of tool_crypto */
+    OSSL_PROVIDER *providers[2];
 };
+
+/* ---- tool.c: what is opened when it is first needed ---- */
+
+/* The hardware. NULL: said why. */
+struct hw *tool_hw(struct tool *tool);
+/* A library context with OpenSSL's default provider and Signet's, as a program has them whose openssl.cnf
+ * names both; no openssl.cnf is read. NULL: said why. */
+OSSL_LIB_CTX *tool_crypto(struct tool *tool);
+void tool_close(struct tool *tool);
 
 /* ---- config.c: the only file that reads the environment ---- */
 
 void tool_config_read(struct tool_config *config);
+/* After the options: makes home absolute, and hands what concerns the hardware on to the provider in this
+ * process, which reads the environment. */
+int tool_config_apply(struct tool_config *config);
 
 /* ---- report.c ---- */
 
@@ -69,6 +87,24 @@ int tool_key_writer_open(struct tool_key_writer *writer, const char *path);
 int tool_key_writer_commit(struct tool_key_writer *writer, const struct hw_key *key);
 /* Leaves nothing behind that is not committed. */
 void tool_key_writer_close(struct tool_key_writer *writer);
+
+/* PEM of a key's container; the caller's. NULL: said why. */
+char *tool_key_pem(const struct hw_key *key);
+/* Loads a key of the TPM's from PEM; name is for messages. NULL: said why. */
+struct hw_key *tool_key_parse(struct tool *tool, const char *name, const char *pem, int len);
+/* Writes a text as the key's file. */
+int tool_key_writer_commit_text(struct tool_key_writer *writer, const char *text, size_t len);
+
+/* "0x81010001". Returns 0 and says what is wrong. */
+int tool_parse_handle(const char *text, uint32_t *handle);
+
+/* ---- key_command.c: the commands of `signet key` ---- */
+
+int key_command_list(struct tool *tool, char **argv);
+int key_command_make(struct tool *tool, char **argv);
+int key_command_write(struct tool *tool, char **argv);
+int key_command_pin(struct tool *tool, char **argv);
+int key_command_delete(struct tool *tool, char **argv);
 
 /* ---- hw_command.c: the commands of `signet hw`; argv holds their arguments only ---- */
 

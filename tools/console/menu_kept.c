@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Menus of services and protocols: their settings are parsed and kept. */
+#include "kept.h"
+
+#define STD_KEPT_ITEMS (STD_PRINT | STD_FIND | STD_GET | STD_SET)
+#define KEPT                                                                                                 \
+    .value = kept_value, .set = kept_set, .add = kept_add, .remove = kept_remove, .each = kept_each,         \
+    .count = items_count, .item_flags = kept_flags
+
+static const char *const tls_versions[] = {"any", "only-1.2", "only-1.3", NULL};
+
+static const struct flag disabled_flags[] = {{'X', "disabled", 1}, {0, NULL, 0}};
+
+/* ---- /ip service ---- */
+
+static const struct property service_properties[] = {
+    {"name", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL, "which service", 0},
+    {"port", TYPE_NUMBER, PROP_SET | PROP_COLUMN, NULL, 1, 65535, NULL, "TCP port", 0},
+    {"address", TYPE_TEXT, PROP_SET | PROP_COLUMN, NULL, 0, 0, NULL, "networks that may connect, with commas",
+     0},
+    {"certificate", TYPE_CERTIFICATE, PROP_SET | PROP_COLUMN, NULL, 0, 0, NULL, "what it shows to clients",
+     0},
+    {"tls-version", TYPE_ENUM, PROP_SET | PROP_COLUMN, tls_versions, 0, 0, NULL, "TLS versions it speaks", 0},
+    {"disabled", TYPE_BOOL, PROP_SET, NULL, 0, 0, "no", "yes or no", 0},
+    {.name = ""},
+};
+
+const struct menu menu_ip_service = {
+    .path = "/ip/service",
+    .kind = MENU_ITEMS,
+    .help = "the router's own services",
+    .properties = service_properties,
+    .flags = disabled_flags,
+    .standard = STD_KEPT_ITEMS | STD_ENABLE,
+    .not_yet = "the setting is kept; no service is run from it so far",
+    KEPT,
+};
+
+#define SERVICE(id, name, port)                                                                              \
+    {&menu_ip_service, id, "name", name}, {&menu_ip_service, id, "port", port},                              \
+    {                                                                                                        \
+        &menu_ip_service, id, "disabled", "yes"                                                              \
+    }
+
+const struct kept_seed kept_seeds[] = {
+    SERVICE(1, "telnet", "23"),
+    SERVICE(2, "ftp", "21"),
+    SERVICE(3, "www", "80"),
+    SERVICE(4, "ssh", "22"),
+    SERVICE(5, "www-ssl", "443"),
+    {&menu_ip_service, 5, "tls-version", "any"},
+    SERVICE(6, "api", "8728"),
+    SERVICE(7, "winbox", "8291"),
+    SERVICE(8, "api-ssl", "8729"),
+    {&menu_ip_service, 8, "tls-version", "any"},
+    {&menu_ip_hotspot_profile, 1, "name", "default"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct menu menu_ip = {.path = "/ip", .kind = MENU_FOLDER, .help = "services over IP"};
+
+/* ---- /ip dns ---- */
+
+static const struct property dns_properties[] = {
+    {"servers", TYPE_TEXT, PROP_SET, NULL, 0, 0, NULL, "addresses of DNS servers, with commas", 0},
+    {"use-doh-server", TYPE_TEXT, PROP_SET, NULL, 0, 0, NULL, "URL of a DNS over HTTPS server (RFC 8484)", 0},
+    {"verify-doh-cert", TYPE_BOOL, PROP_SET, NULL, 0, 0, "no", "verify its certificate with the trust store",
+     0},
+    {"allow-remote-requests", TYPE_BOOL, PROP_SET, NULL, 0, 0, "no", "answer others", 0},
+    {.name = ""},
+};
+
+const struct menu menu_ip_dns = {
+    .path = "/ip/dns",
+    .kind = MENU_SETTINGS,
+    .help = "DNS",
+    .properties = dns_properties,
+    .standard = STD_PRINT | STD_GET | STD_SET,
+    .not_yet = "the setting is kept; no DNS server is configured from it so far",
+    KEPT,
+};
+
+/* ---- /ip hotspot profile ---- */
+
+static const char *const login_methods[] = {"cookie", "http-chap",  "http-pap", "https",
+                                            "mac",    "mac-cookie", "trial",    NULL};
+
+static const struct property profile_properties[] = {
+    {"name", TYPE_TEXT, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, NULL, 0, 0, NULL, "its name", 0},
+    {"hotspot-address", TYPE_TEXT, PROP_BOTH | PROP_COLUMN, NULL, 0, 0, NULL, "address of the portal", 0},
+    {"dns-name", TYPE_TEXT, PROP_BOTH | PROP_COLUMN, NULL, 0, 0, NULL, "name of the portal", 0},
+    {"ssl-certificate", TYPE_CERTIFICATE, PROP_BOTH | PROP_COLUMN, NULL, 0, 0, NULL, "for login-by=https", 0},
+    {"login-by", TYPE_LIST, PROP_BOTH | PROP_COLUMN, login_methods, 0, 0, "cookie,http-chap",
+     "ways to log in", 0},
+    {.name = ""},
+};
+
+const struct menu menu_ip_hotspot_profile = {
+    .path = "/ip/hotspot/profile",
+    .kind = MENU_ITEMS,
+    .help = "what a captive portal is like",
+    .properties = profile_properties,
+    .standard = STD_KEPT_ITEMS | STD_ADD | STD_REMOVE,
+    .not_yet = "the setting is kept; no captive portal is run from it so far",
+    KEPT,
+};
+
+const struct menu menu_ip_hotspot = {.path = "/ip/hotspot", .kind = MENU_FOLDER, .help = "captive portals"};
+
+/* ---- /interface sstp-server server ---- */
+
+static const struct property sstp_properties[] = {
+    {"enabled", TYPE_BOOL, PROP_SET, NULL, 0, 0, "no", "yes or no", 0},
+    {"port", TYPE_NUMBER, PROP_SET, NULL, 1, 65535, "443", "TCP port", 0},
+    {"certificate", TYPE_CERTIFICATE, PROP_SET, NULL, 0, 0, NULL, "what it shows to clients", 0},
+    {"verify-client-certificate", TYPE_BOOL, PROP_SET, NULL, 0, 0, "no", "ask clients for one", 0},
+    {"tls-version", TYPE_ENUM, PROP_SET, tls_versions, 0, 0, "any", "TLS versions it speaks", 0},
+    {.name = ""},
+};
+
+const struct menu menu_interface_sstp_server_server = {
+    .path = "/interface/sstp-server/server",
+    .kind = MENU_SETTINGS,
+    .help = "the SSTP server",
+    .properties = sstp_properties,
+    .standard = STD_PRINT | STD_GET | STD_SET,
+    .not_yet = "the setting is kept; no SSTP server is run from it so far",
+    KEPT,
+};
+
+const struct menu menu_interface = {.path = "/interface", .kind = MENU_FOLDER, .help = "interfaces"};
+const struct menu menu_interface_sstp_server = {
+    .path = "/interface/sstp-server", .kind = MENU_FOLDER, .help = "SSTP, a VPN over TLS"};
+
+/* ---- /certificate scep-server ---- */
+
+static const struct property scep_properties[] = {
+    {"ca-cert", TYPE_CERTIFICATE, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, NULL, 0, 0, NULL,
+     "the CA that signs", 0},
+    {"path", TYPE_TEXT, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, NULL, 0, 0, NULL,
+     "path of its URL, such as /scep/", 0},
+    {"next-ca-cert", TYPE_CERTIFICATE, PROP_BOTH | PROP_COLUMN, NULL, 0, 0, NULL, "the CA that follows it",
+     0},
+    {"days-valid", TYPE_NUMBER, PROP_BOTH | PROP_COLUMN, NULL, 1, 36500, "365", "of what it issues", 0},
+    {"request-lifetime", TYPE_DURATION, PROP_BOTH | PROP_COLUMN, NULL, 300, 0, "1h",
+     "of a request that waits", 0},
+    {"disabled", TYPE_BOOL, PROP_BOTH, NULL, 0, 0, "yes", "yes or no", 0},
+    {.name = ""},
+};
+
+const struct menu menu_certificate_scep_server = {
+    .path = "/certificate/scep-server",
+    .kind = MENU_ITEMS,
+    .help = "enrolment of other devices by SCEP (RFC 8894)",
+    .properties = scep_properties,
+    .flags = disabled_flags,
+    .standard = STD_KEPT_ITEMS | STD_ADD | STD_REMOVE | STD_ENABLE,
+    .not_yet = "the entry is kept; no SCEP server answers so far",
+    KEPT,
+};
+
+static const struct property minutes_parameters[] = {
+    {"minutes-valid", TYPE_NUMBER, 0, NULL, 1, 525600, "5", "how long the password can be used", 0},
+    {.name = ""},
+};
+static const struct command otp_commands[] = {
+    {"generate", 0, minutes_parameters, NULL, "makes a password for one enrolment",
+     "there is no SCEP server so far"},
+    {"", 0, NULL, NULL, NULL, NULL},
+};
+static const struct command request_commands[] = {
+    {"print", 0, NULL, NULL, "shows requests", "there is no SCEP server so far"},
+    {"grant", 0, NULL, NULL, "issues a certificate", "there is no SCEP server so far"},
+    {"remove", 0, NULL, NULL, "drops a request", "there is no SCEP server so far"},
+    {"", 0, NULL, NULL, NULL, NULL},
+};
+static const struct command ra_commands[] = {
+    {"print", 0, NULL, NULL, "shows registration authorities", "there is no SCEP server so far"},
+    {"", 0, NULL, NULL, NULL, NULL},
+};
+
+const struct menu menu_certificate_scep_server_otp = {.path = "/certificate/scep-server/otp",
+                                                      .kind = MENU_FOLDER,
+                                                      .help = "passwords for one enrolment",
+                                                      .commands = otp_commands};
+const struct menu menu_certificate_scep_server_requests = {.path = "/certificate/scep-server/requests",
+                                                           .kind = MENU_FOLDER,
+                                                           .help = "requests that came in",
+                                                           .commands = request_commands};
+const struct menu menu_certificate_scep_server_ra = {.path = "/certificate/scep-server/ra",
+                                                     .kind = MENU_FOLDER,
+                                                     .help = "registration authorities",
+                                                     .commands = ra_commands};

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Values: what a property takes, and how times are written. */
+#include "console.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- durations ---- */
+
+static int64_t clock_duration(const char *text)
+{
+    int hours, minutes, seconds = 0, used = 0;
+
+    if ((sscanf(text, "%9d:%2d:%2d%n", &hours, &minutes, &seconds, &used) == 3 ||
+         (sscanf(text, "%9d:%2d%n", &hours, &minutes, &used) == 2)) &&
+        text[used] == '\0' && hours >= 0 && minutes >= 0 && minutes < 60 && seconds >= 0 && seconds < 60)
+        return ((int64_t)hours * 60 + minutes) * 60 + seconds;
+    return -1;
+}
+
+int64_t value_duration(const char *text)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    size_t unit = 0;
+    int64_t total = 0;
+
+    if (*text == '\0')
+        return -1;
+    if (strchr(text, ':') != NULL)
+        return clock_duration(text);
+    while (*text != '\0') {
+        size_t digits = strspn(text, "0123456789");
+        int64_t number;
+
+        if (digits == 0 || digits > 9)
+            return -1;
+        number = strtoll(text, NULL, 10);
+        text += digits;
+        if (*text == '\0') /* bare seconds */
+            return total + number;
+        while (unit < 5 && units[unit].letter != *text)
+            unit++;
+        if (unit == 5)
+            return -1;
+        total += number * units[unit++].seconds;
+        text++;
+    }
+    return total;
+}
+
+char *value_of_duration(int64_t seconds)
+{
+    static const struct {
+        const char *letter;
+        int64_t seconds;
+    } units[] = {{"w", 604800}, {"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+    char text[64] = "", part[24];
+    size_t i;
+
+    if (seconds < 0)
+        seconds = 0;
+    for (i = 0; i < 5; i++) {
+        int64_t n = seconds / units[i].seconds;
+
+        seconds %= units[i].seconds;
+        if (n > 0 || (i == 4 && *text == '\0')) {
+            snprintf(part, sizeof(part), "%" PRId64 "%s", n, units[i].letter);
+            OPENSSL_strlcat(text, part, sizeof(text));
+        }
+    }
+    return OPENSSL_strdup(text);
+}
+
+char *value_of_time(int64_t when)
+{
+    time_t t = (time_t)when;
+    struct tm tm;
+    char text[64];
+
+    if (localtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        return OPENSSL_strdup("");
+    return OPENSSL_strdup(text);
+}
+
+char *value_of_id(int64_t id)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "*%" PRIX64, (uint64_t)id);
+    return OPENSSL_strdup(text);
+}
+
+/* ---- checks ---- */
+
+static const char *find_value(const char *const values[], const char *text, size_t len)
+{
+    const char *found = NULL;
+    size_t i;
+
+    for (i = 0; values[i] != NULL; i++) {
+        if (strncmp(values[i], text, len) != 0)
+            continue;
+        if (values[i][len] == '\0')
+            return values[i];
+        if (found != NULL)
+            return NULL; /* a beginning of several */
+        found = values[i];
+    }
+    return len > 0 ? found : NULL;
+}
+
+static int no_match(struct console *console, const struct property *property, const char *text, size_t len)
+{
+    char values[512] = "";
+    size_t i;
+
+    for (i = 0; property->values[i] != NULL; i++) {
+        OPENSSL_strlcat(values, i > 0 ? " " : "", sizeof(values));
+        OPENSSL_strlcat(values, property->values[i], sizeof(values));
+    }
+    return console_fail(console, "input does not match any value of %s: \"%.*s\"; expected %s: %s",
+                        property->name, (int)len, text, property->type == TYPE_LIST ? "some of" : "one of",
+                        values);
+}
+
+static int check_list(struct console *console, const struct property *property, const char *text,
+                      char **canonical)
+{
+    char list[1024] = "";
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+        const char *value = find_value(property->values, text, len);
+
+        if (value == NULL)
+            return no_match(console, property, text, len);
+        if (*list != '\0')
+            OPENSSL_strlcat(list, ",", sizeof(list));
+        if (OPENSSL_strlcat(list, value, sizeof(list)) >= sizeof(list))
+            return console_fail(console, "value of %s is too long", property->name);
+        text += len;
+        text += *text == ',';
+    }
+    *canonical = OPENSSL_strdup(list);
+    return *canonical != NULL;
+}
+
+static int check_number(struct console *console, const struct property *property, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits > 0 && digits < 18 && text[digits] == '\0') {
+        int64_t number = strtoll(text, NULL, 10);
+
+        if (number >= property->min && number <= property->max)
+            return 1;
+        return console_fail(console, "value of %s is out of range (%" PRId64 "..%" PRId64 ")", property->name,
+                            property->min, property->max);
+    }
+    return console_fail(console, "invalid value for argument %s: \"%.64s\" is no number", property->name,
+                        text);
+}
+
+static int check_duration(struct console *console, const struct property *property, const char *text)
+{
+    int64_t seconds = value_duration(text);
+
+    if (seconds < 0)
+        return console_fail(console, "invalid value for argument %s: \"%.64s\" is no time such as 1h30m",
+                            property->name, text);
+    if (seconds < property->min || (property->max > 0 && seconds > property->max)) {
+        char *min = value_of_duration(property->min), *max = value_of_duration(property->max);
+
+        console_fail(console, "value of %s is out of range (%s..%s)", property->name, min,
+                     property->max > 0 ? max : "");
+        OPENSSL_free(min);
+        OPENSSL_free(max);
+        return 0;
+    }
+    return 1;
+}
+
+static const char *bool_value(const char *text)
+{
+    if (strcmp(text, "yes") == 0 || strcmp(text, "true") == 0)
+        return "yes";
+    return strcmp(text, "no") == 0 || strcmp(text, "false") == 0 ? "no" : NULL;
+}
+
+int value_check(struct console *console, const struct property *property, const char *text, char **canonical)
+{
+    const char *value = text;
+
+    *canonical = NULL;
+    if (strlen(text) > 4096)
+        return console_fail(console, "value of %s is too long", property->name);
+    switch (property->type) {
+    case TYPE_BOOL:
+        value = bool_value(text);
+        if (value == NULL)
+            return console_fail(console,
+                                "input does not match any value of %s: \"%.64s\"; expected yes or no",
+                                property->name, text);
+        break;
+    case TYPE_NUMBER:
+        if (!check_number(console, property, text))
+            return 0;
+        break;
+    case TYPE_DURATION:
+        if (!check_duration(console, property, text))
+            return 0;
+        break;
+    case TYPE_ENUM:
+        value = find_value(property->values, text, strlen(text));
+        if (value == NULL)
+            return no_match(console, property, text, strlen(text));
+        break;
+    case TYPE_LIST:
+        return check_list(console, property, text, canonical);
+    case TYPE_TEXT:
+    case TYPE_SECRET:
+    case TYPE_CERTIFICATE:
+    case TYPE_ITEM:
+    case TYPE_FILE:
+        break;
+    }
+    *canonical = OPENSSL_strdup(value);
+    return *canonical != NULL;
+}
