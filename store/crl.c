@@ -176,7 +176,7 @@ static int write_crl(struct store *store, X509_CRL *crl, int64_t ca, const char 
     ASN1_INTEGER *number = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
     BIO *bio = BIO_new(BIO_s_mem());
     unsigned char *der = NULL;
-    int len = i2d_X509_CRL(crl, &der), ok = 0;
+    int len = i2d_X509_CRL(crl, &der), revoked = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)), ok = 0;
     char *issuer = NULL, *hex = NULL;
 
     if (bio == NULL || len <= 0 ||
@@ -200,7 +200,7 @@ static int write_crl(struct store *store, X509_CRL *crl, int64_t ca, const char 
                   "count = ?, der = ? WHERE id = ?",
                   "titiiibi", issuer, (int64_t)X509_NAME_hash_ex(name, store_crypto(store), NULL, NULL), hex,
                   crl_seconds(X509_CRL_get0_lastUpdate(crl)), crl_seconds(X509_CRL_get0_nextUpdate(crl)),
-                  (int64_t)sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)), der, (size_t)len, *id) &&
+                  revoked > 0 ? (int64_t)revoked : 0, der, (size_t)len, *id) &&
         store_trust_touch(store);
 out:
     OPENSSL_free(hex);

@@ -52,7 +52,7 @@ static int add_constraints(STACK_OF(X509_EXTENSION) * *extensions, int is_ca, in
     int ok = constraints != NULL;
 
     if (ok && is_ca) {
-        constraints->ca = 1;
+        constraints->ca = 0xff; /* DER's TRUE */
         if (path_length >= 0)
             ok = (constraints->pathlen = ASN1_INTEGER_new()) != NULL &&
                  ASN1_INTEGER_set(constraints->pathlen, path_length);
@@ -133,6 +133,7 @@ static int add_crl_point(STACK_OF(X509_EXTENSION) * *extensions, const char *hos
     if (!ok)
         DIST_POINT_free(point);
     ok = ok && (point->distpoint = DIST_POINT_NAME_new()) != NULL &&
+         (point->distpoint->type = 0, 1) && /* fullName */
          (point->distpoint->name.fullname = GENERAL_NAMES_new()) != NULL &&
          (name = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_URI, url, 0)) != NULL &&
          (sk_GENERAL_NAME_push(point->distpoint->name.fullname, name) || (GENERAL_NAME_free(name), 0)) &&
@@ -175,18 +176,26 @@ static int set_serial(X509 *x509)
     return ok;
 }
 
+/* A certificate that would outlive its CA by less than a day, as one made with the same days-valid a minute
+ * later does, ends with it. */
 static int set_validity(struct store *store, const struct store_issue *issue, X509 *x509)
 {
     int days = issue->template->days_valid;
     time_t now = time(NULL);
+    int64_t excess;
 
     if (days < 1 || days > DAYS_MAX)
         return store_raise(store, "days-valid: expected 1 to %d", DAYS_MAX);
-    if (issue->ca != NULL && (int64_t)now + (int64_t)days * 86400 > issue->ca->not_after)
+    if (X509_time_adj_ex(X509_getm_notBefore(x509), 0, 0, &now) == NULL ||
+        X509_time_adj_ex(X509_getm_notAfter(x509), days, 0, &now) == NULL)
+        return store_raise_ssl(store, "days-valid");
+    excess = issue->ca != NULL ? (int64_t)now + (int64_t)days * 86400 - issue->ca->not_after : 0;
+    if (excess > 86400)
         store_warn(store, "%s will be valid longer than its CA %s, and is worth nothing after that",
                    issue->template->text[STORE_NAME], issue->ca->text[STORE_NAME]);
-    return X509_time_adj_ex(X509_getm_notBefore(x509), 0, 0, &now) != NULL &&
-           X509_time_adj_ex(X509_getm_notAfter(x509), days, 0, &now) != NULL;
+    else if (excess > 0)
+        return ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)issue->ca->not_after) != NULL;
+    return 1;
 }
 
 static int set_names(struct store *store, const struct store_issue *issue, X509 *x509, X509 *ca)

@@ -95,8 +95,9 @@ int store_sign(struct store *store, int64_t id, int64_t ca_id, const char *crl_h
     if (pkey == NULL)
         goto out;
     issue = (struct store_issue){.template = template, .pkey = pkey, .ca = ca, .ca_pkey = ca_pkey};
-    issue.crl_host = ca != NULL ? ca->text[STORE_CA_CRL_HOST] : crl_host;
-    issue.crl_id = ca != NULL ? ca->id : template->id;
+    /* A root is on nobody's CRL. */
+    issue.crl_host = ca != NULL ? ca->text[STORE_CA_CRL_HOST] : NULL;
+    issue.crl_id = ca != NULL ? ca->id : 0;
     x509 = store_issue(store, &issue);
     ok = x509 != NULL &&
          save(store, template,
