@@ -104,6 +104,21 @@ equal() {
 # The tool; a function so that a script reads like a console.
 signet() { "$BUILD/tools/signet" "$@"; }
 
+# store_start [FOLDER]: a new store, which from here on is the one in use; its files are in $FILES. There is no TPM
+# unless tpm_start came before.
+store_start() {
+    export SIGNET_HOME=$T/${1:-home}
+    FILES=$SIGNET_HOME/files
+    [ -n "$TPM" ] || export SIGNET_TCTI=swtpm:host=127.0.0.1,port=1
+    check "a new store" signet '/certificate print'
+}
+
+# flags NAME: the flags of a certificate, in the order of print, without blanks.
+flags() { signet "/certificate print terse proplist=name where name=\"$1\"" | sed -E 's/^[0-9]+ ?([A-Z ]*)name=.*/\1/; s/ //g'; }
+
+# get NAME PROPERTY: of a certificate.
+get() { signet "/certificate get \"$1\" $2"; }
+
 # OpenSSL as it is without Signet: the judge of every signature.
 plain_openssl() { OPENSSL_CONF=/dev/null "$REAL_OPENSSL" "$@"; }
 

@@ -193,7 +193,7 @@ static int take_bare(struct call *call, const struct word *word)
         if (is_taken)
             return 1;
     }
-    if ((flags & COMMAND_ITEMS) && !call->has_ids) {
+    if ((flags & COMMAND_ITEMS) && call->menu->kind == MENU_ITEMS && !call->has_ids) {
         text = word_text(call->console, word);
         return text != NULL && take_items(call, text);
     }
