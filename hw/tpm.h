@@ -161,7 +161,7 @@ int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *wh
 int tpm_can_generate(void *state, const struct hw_generate *params);
 int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *params);
 
-/* ---- tpm_manage.c ---- */
+/* ---- tpm_describe.c ---- */
 
 char *tpm_describe(void *state);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The TPM apart from its keys' operations: what it is, what lives in it, random numbers. */
+/* The TPM apart from its keys' operations: what lives in it, random numbers. */
 #include "tpm.h"
 
 #include <stdio.h>
@@ -141,84 +141,4 @@ int hw_random(struct hw *hw, unsigned char *out, size_t len)
     }
     tpm_unlock(tpm);
     return rc == TSS2_RC_SUCCESS;
-}
-
-/* ---- the line of `signet hw print` ---- */
-
-static void append_sizes(struct tpm *tpm, char *line, size_t size)
-{
-    static const UINT16 sizes[] = {1024, 2048, 3072, 4096};
-    size_t i;
-
-    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        TPMT_PUBLIC_PARMS parms = {.type = TPM2_ALG_RSA};
-
-        parms.parameters.rsaDetail = (TPMS_RSA_PARMS){
-            .symmetric.algorithm = TPM2_ALG_NULL, .scheme.scheme = TPM2_ALG_NULL, .keyBits = sizes[i]};
-        if (Esys_TestParms(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &parms) == TSS2_RC_SUCCESS)
-            snprintf(line + strlen(line), size - strlen(line), " %u", sizes[i]);
-    }
-}
-
-static void append_persistent(struct tpm *tpm, char *line, size_t size)
-{
-    TPMS_CAPABILITY_DATA *data = NULL;
-    TPMI_YES_NO more = 0;
-    uint32_t i;
-
-    if (Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-                           TPM_PERSISTENT_FIRST, 32, &more, &data) != TSS2_RC_SUCCESS)
-        return;
-    for (i = 0; i < data->data.handles.count; i++)
-        snprintf(line + strlen(line), size - strlen(line), "%s0x%08x", i > 0 ? " " : "",
-                 data->data.handles.handle[i]);
-    snprintf(line + strlen(line), size - strlen(line), "%s",
-             data->data.handles.count == 0 ? "none"
-             : more                        ? " …"
-                                           : "");
-    Esys_Free(data);
-}
-
-char *tpm_describe(void *state)
-{
-    struct tpm *tpm = state;
-    char line[1024];
-    uint32_t v[9], slots;
-    unsigned attempt = 0;
-    TSS2_RC rc;
-    size_t i;
-
-    if (!tpm_lock(tpm))
-        return NULL;
-    do {
-        rc = tpm_connect(tpm);
-        if (rc == TSS2_RC_SUCCESS)
-            rc = tpm_properties(tpm, TPM2_PT_MANUFACTURER, v, 7);
-    } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, NULL, attempt++));
-    if (rc == TSS2_RC_SUCCESS)
-        rc = tpm_properties(tpm, TPM2_PT_HR_TRANSIENT_AVAIL, &slots, 1);
-    if (rc != TSS2_RC_SUCCESS) {
-        snprintf(line, sizeof(line), "tpm: none (tried %s)", tpm->name);
-    } else {
-        /* Manufacturer, four words of vendor string, vendor type, firmware: each word is four characters. */
-        char vendor[5 * 4 + 1] = "";
-
-        for (i = 0; i < 5; i++) {
-            unsigned shift;
-
-            for (shift = 32; shift > 0; shift -= 8) {
-                char c = (char)(v[i] >> (shift - 8));
-
-                if (c >= ' ' && c <= '~')
-                    strncat(vendor, &c, 1);
-            }
-        }
-        snprintf(line, sizeof(line), "tpm: %s, %s, %s, %u object slots free, RSA", tpm->name, vendor,
-                 tpm->is_managed ? "resource manager" : "no resource manager", slots);
-        append_sizes(tpm, line, sizeof(line));
-        snprintf(line + strlen(line), sizeof(line) - strlen(line), ", persistent ");
-        append_persistent(tpm, line, sizeof(line));
-    }
-    tpm_unlock(tpm);
-    return OPENSSL_strdup(line);
 }
