@@ -47,7 +47,11 @@ X509_NAME *store_name_new(struct store *store, const struct store_cert *cert)
 static const struct kind {
     const char *prefix;
     int type;
-} kinds[] = {{"DNS:", GEN_DNS}, {"IP:", GEN_IPADD}, {"email:", GEN_EMAIL}, {"URI:", GEN_URI}};
+    const char *what;
+} kinds[] = {{"DNS:", GEN_DNS, "DNS name"},
+             {"IP:", GEN_IPADD, "IP address"},
+             {"email:", GEN_EMAIL, "email address"},
+             {"URI:", GEN_URI, "URI"}};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 /* Letters of RFC 1123 section 2.1, one label after the other, with a wildcard for the first (RFC 6125). */
@@ -111,10 +115,7 @@ static GENERAL_NAME *alt_name_new(struct store *store, const char *text)
     if (is_plausible(kind, text))
         name = a2i_GENERAL_NAME(NULL, NULL, NULL, kind->type, text, 0);
     if (name == NULL)
-        store_raise(store, "subject-alt-name: \"%.64s\" is no %.*s", text, (int)strlen(kind->prefix) - 1,
-                    kind->type == GEN_DNS     ? "DNS name"
-                    : kind->type == GEN_IPADD ? "IP address"
-                                              : kind->prefix);
+        store_raise(store, "subject-alt-name: \"%.64s\" is no %s", text, kind->what);
     ERR_clear_error();
     return name;
 }

@@ -343,13 +343,16 @@ static int find_place(struct console *console, const struct statement *statement
 static int run_command(struct console *console, const struct statement *statement, const struct place *place,
                        int is_nested, char **result)
 {
+    const struct menu *before = console->menu;
     struct call call = {
         .console = console, .menu = place->menu, .command = place->command, .is_nested = is_nested};
     int ok;
 
     if (place->command->not_yet != NULL)
         return console_fail(console, "not yet: %s", place->command->not_yet);
+    console->menu = place->menu; /* what brackets begin in */
     ok = bind(&call, statement, place->next) && place->command->run(&call);
+    console->menu = before;
     if (ok && call.result != NULL && result != NULL)
         *result = call.result;
     else
