@@ -115,6 +115,11 @@ struct hw_generate {
 
 struct hw_key *hw_key_generate(struct hw *hw, const struct hw_generate *params);
 
+/* Makes a key of the TPM's of an RSA key from outside, private and of two primes (TPM2_Import). The key is
+ * encrypted to the parent on its way. passphrase and parent as in struct hw_generate. The caller's pkey stays
+ * as it is: what remains of it elsewhere is the caller's to destroy. */
+struct hw_key *hw_key_wrap(struct hw *hw, const EVP_PKEY *pkey, const char *passphrase, const char *parent);
+
 /* Containers a key can be loaded from and written to. */
 enum hw_format {
     HW_FORMAT_TSS2,      /* TSS2 PRIVATE KEY, DER (draft-bottomley-tpm2-keys; OID 2.23.133.10.1.3) */

@@ -160,6 +160,10 @@ int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *wh
 
 int tpm_can_generate(void *state, const struct hw_generate *params);
 int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *params);
+/* Sets k->parent by the name that the caller gives it; with the lock held. Raises. */
+int tpm_choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name);
+/* A passphrase, or NULL, as the TPM takes it. Raises. */
+int tpm_fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth);
 
 /* ---- tpm_describe.c ---- */
 

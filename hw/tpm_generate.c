@@ -113,8 +113,7 @@ static TSS2_RC find_storage_key(struct tpm *tpm, uint32_t handle, int *is_found)
     return rc;
 }
 
-/* Sets k->parent by the name that the caller gives it. */
-static int choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name)
+int tpm_choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name)
 {
     unsigned long value;
     char *end;
@@ -226,7 +225,7 @@ static int fill_template(struct tpm *tpm, const struct hw_generate *params, TPM2
     return 1;
 }
 
-static int fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth)
+int tpm_fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth)
 {
     size_t len = passphrase != NULL ? strlen(passphrase) : 0;
 
@@ -285,8 +284,8 @@ int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *para
         goto out;
     }
     if (!fill_template(tpm, params, &template) ||
-        !fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) ||
-        !choose_parent(tpm, k, params->parent))
+        !tpm_fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) ||
+        !tpm_choose_parent(tpm, k, params->parent))
         goto out;
     do {
         rc = tpm_connect(tpm);

@@ -183,26 +183,66 @@ static int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
 
 /* ---- import and export ---- */
 
-static const OSSL_PARAM *keymgmt_types(int selection)
+/* What the default provider's RSA takes and gives; factors and coefficients come by number. */
+#define RSA_TYPES                                                                                            \
+    OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),            \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_D, NULL, 0), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR1, NULL, 0),  \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR2, NULL, 0),                                                 \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT1, NULL, 0),                                               \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT2, NULL, 0),                                               \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, NULL, 0),                                            \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),                                         \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MASKGENFUNC, NULL, 0),                                    \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),                                    \
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL)
+
+static const OSSL_PARAM *keymgmt_export_types(int selection)
 {
-    /* What the default provider's RSA takes and gives; factors and coefficients come by number. */
+    static const OSSL_PARAM params[] = {RSA_TYPES, OSSL_PARAM_END};
+
+    return selection & OSSL_KEYMGMT_SELECT_KEYPAIR ? params : NULL;
+}
+
+static const OSSL_PARAM *keymgmt_import_types(int selection)
+{
     static const OSSL_PARAM params[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_D, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR1, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR2, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT1, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT2, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MASKGENFUNC, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),
-        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
+        RSA_TYPES,
+        OSSL_PARAM_utf8_string("custody", NULL, 0),    /* tpm: to be wrapped to the TPM */
+        OSSL_PARAM_utf8_string("passphrase", NULL, 0), /* of the key in the TPM */
+        OSSL_PARAM_utf8_string("parent", NULL, 0),     /* owner, or a persistent handle: 0x81000001 */
         OSSL_PARAM_END,
     };
 
     return selection & OSSL_KEYMGMT_SELECT_KEYPAIR ? params : NULL;
+}
+
+/* Returns 0 if the parameter is there and no text. */
+static int text_of(const OSSL_PARAM params[], const char *name, const char **text)
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
+
+    *text = NULL;
+    return p == NULL || OSSL_PARAM_get_utf8_string_ptr(p, text);
+}
+
+/* Takes over pkey. custody is where the caller wants it kept: file if it does not say. */
+static struct hw_key *keep(struct prov_ctx *ctx, EVP_PKEY *pkey, int is_private, const OSSL_PARAM params[])
+{
+    const char *custody_name, *passphrase, *parent;
+    enum hw_custody custody = HW_CUSTODY_FILE;
+    struct hw_key *hw = NULL;
+
+    if (!text_of(params, "custody", &custody_name) || !text_of(params, "passphrase", &passphrase) ||
+        !text_of(params, "parent", &parent) ||
+        (custody_name != NULL &&
+         (!prov_config_custody(custody_name, &custody) || custody == HW_CUSTODY_AUTO)))
+        prov_raise(ctx, HW_E_UNSUPPORTED, "custody of an imported key: expected tpm or file");
+    else if (is_private && custody == HW_CUSTODY_TPM)
+        hw = hw_key_wrap(ctx->hw, pkey, passphrase, parent);
+    else
+        return hw_key_from_pkey(ctx->hw, pkey, is_private);
+    EVP_PKEY_free(pkey);
+    return hw;
 }
 
 static int keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
@@ -217,7 +257,7 @@ static int keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[
     selection = is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
     if (key->hw == NULL && ctx != NULL && EVP_PKEY_fromdata_init(ctx) > 0 &&
         EVP_PKEY_fromdata(ctx, &pkey, selection, (OSSL_PARAM *)params) > 0)
-        key->hw = hw_key_from_pkey(key->ctx->hw, pkey, is_private);
+        key->hw = keep(key->ctx, pkey, is_private, params);
     EVP_PKEY_CTX_free(ctx);
     return key->hw != NULL;
 }
@@ -252,9 +292,9 @@ static const char *keymgmt_operation_name(int operation)
         PROV_FN(OSSL_FUNC_KEYMGMT_GET_PARAMS, keymgmt_get_params),                                           \
         PROV_FN(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, keymgmt_gettable_params),                                 \
         PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT, keymgmt_import),                                                   \
-        PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, keymgmt_types),                                              \
+        PROV_FN(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, keymgmt_import_types),                                       \
         PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT, keymgmt_export),                                                   \
-        PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, keymgmt_types),                                              \
+        PROV_FN(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, keymgmt_export_types),                                       \
         PROV_FN(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, keymgmt_operation_name),                             \
         PROV_FN(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, prov_gen_set_params),                                      \
         PROV_FN(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, prov_gen_settable_params),                            \

@@ -150,9 +150,12 @@ X509_CRL *store_crl_parse(struct store *store, const unsigned char *data, size_t
 
     if (bio != NULL && PEM_read_bio_X509_CRL(bio, &crl, NULL, NULL) == NULL) {
         ERR_clear_error();
-        crl = X509_CRL_new_ex(libctx, NULL);
-        if (d2i_X509_CRL(&crl, &data, (long)len) == NULL)
+        if (crl == NULL)
+            crl = X509_CRL_new_ex(libctx, NULL);
+        if (d2i_X509_CRL(&crl, &data, (long)len) == NULL) {
+            X509_CRL_free(crl);
             crl = NULL;
+        }
     }
     BIO_free(bio);
     ERR_clear_error();

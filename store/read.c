@@ -190,10 +190,10 @@ static X509 *parse_certificate(struct store *store, const unsigned char *der, lo
 {
     X509 *x509 = X509_new_ex(store_crypto(store), NULL);
 
-    if (x509 == NULL)
-        return NULL;
-    /* On failure both free it. */
-    return is_auxiliary ? d2i_X509_AUX(&x509, &der, len) : d2i_X509(&x509, &der, len);
+    if (x509 != NULL && (is_auxiliary ? d2i_X509_AUX(&x509, &der, len) : d2i_X509(&x509, &der, len)) != NULL)
+        return x509;
+    X509_free(x509);
+    return NULL;
 }
 
 static int read_pkcs7(struct store *store, struct found *found, const unsigned char *der, long len)
@@ -357,6 +357,7 @@ static int read_pkcs12(struct store *store, struct found *found, const unsigned 
 
     if (p12 == NULL || d2i_PKCS12(&p12, &der, (long)len) == NULL) {
         ERR_clear_error();
+        PKCS12_free(p12);
         return -1;
     }
     if (!is_bearable_pkcs12(p12)) {

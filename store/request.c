@@ -124,10 +124,12 @@ static X509_REQ *read_request(struct store *store, const char *file)
 
     if (request != NULL && PEM_read_bio_X509_REQ(bio, &request, NULL, NULL) == NULL) {
         ERR_clear_error();
-        /* d2i frees what it could not fill. */
-        request = X509_REQ_new_ex(libctx, NULL);
-        if (d2i_X509_REQ(&request, &p, (long)len) == NULL)
+        if (request == NULL)
+            request = X509_REQ_new_ex(libctx, NULL);
+        if (d2i_X509_REQ(&request, &p, (long)len) == NULL) {
+            X509_REQ_free(request);
             request = NULL;
+        }
     }
     BIO_free(bio);
     if (data == NULL)
