@@ -99,21 +99,19 @@ static int rsa_seed(struct wrapping *w, TPM2B_ENCRYPTED_SECRET *secret)
 {
     EVP_PKEY *parent = rsa_parent(w);
     EVP_PKEY_CTX *ctx = parent != NULL ? EVP_PKEY_CTX_new_from_pkey(w->libctx, parent, NULL) : NULL;
-    char pad[] = OSSL_PKEY_RSA_PAD_MODE_OAEP, md[sizeof("SHA256")];
+    char pad[] = OSSL_PKEY_RSA_PAD_MODE_OAEP;
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, pad, 0),
-        OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, md, 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, (char *)w->md, 0),
         OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, duplicate_label,
                                           sizeof(duplicate_label)),
         OSSL_PARAM_construct_end(),
     };
     size_t len = sizeof(secret->secret);
-    int ok;
+    int ok = ctx != NULL && RAND_priv_bytes_ex(w->libctx, w->seed, w->md_len, 0) == 1 &&
+             EVP_PKEY_encrypt_init_ex(ctx, params) > 0 &&
+             EVP_PKEY_encrypt(ctx, secret->secret, &len, w->seed, w->md_len) > 0;
 
-    memcpy(md, w->md, sizeof(md));
-    ok = ctx != NULL && RAND_priv_bytes_ex(w->libctx, w->seed, w->md_len, 0) == 1 &&
-         EVP_PKEY_encrypt_init_ex(ctx, params) > 0 &&
-         EVP_PKEY_encrypt(ctx, secret->secret, &len, w->seed, w->md_len) > 0;
     secret->size = (UINT16)len;
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(parent);
@@ -137,16 +135,14 @@ static EVP_PKEY *ec_parent(const struct wrapping *w, const char *group, size_t l
 {
     const TPMS_ECC_POINT *point = &w->parent->unique.ecc;
     unsigned char octets[1 + 2 * TPM2_MAX_ECC_KEY_BYTES] = {POINT_CONVERSION_UNCOMPRESSED};
-    char name[sizeof("P-256")];
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)group, 0),
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, octets, 1 + 2 * len),
         OSSL_PARAM_construct_end(),
     };
 
     if (point->x.size > len || point->y.size > len)
         return NULL;
-    memcpy(name, group, sizeof(name));
     memcpy(octets + 1 + len - point->x.size, point->x.buffer, point->x.size);
     memcpy(octets + 1 + 2 * len - point->y.size, point->y.buffer, point->y.size);
     return pkey_from(w->libctx, "EC", params);

@@ -12,11 +12,16 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 # shellcheck disable=SC2034 # the sets below are read by name
 {
     test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
-        wrk)
+        wrk sqlite3 gnutls-bin jq expect mandoc)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils)
 }
+
+# Debian 13 has OpenSSL's old algorithms, which old PKCS #12 files use, in a package of their own.
+if [[ $(. /etc/os-release && echo "${VERSION_ID-}") != 12 ]]; then
+    test+=(openssl-provider-legacy)
+fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
 services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service)

@@ -21,7 +21,7 @@ try() { # try KIND-OF-PARENT BITS
     check "$1: RSA-$2 is imported" signet "/certificate import file-name=$name.pem custody=tpm"
     said 'private-keys-imported: 1'
     equal "$1: custody" "$(get "$name" custody)" tpm
-    check "$1: what the store keeps is the TPM's container" signet key write "$name" "$T/$name.tss2"
+    check "$1: what the store keeps is the TPM's container" signet key write "$name" --out "$T/$name.tss2"
     equal "$1: nothing else is in it" "$(grep -c BEGIN "$T/$name.tss2")$(grep -c 'BEGIN TSS2 PRIVATE KEY' "$T/$name.tss2")" 11
     check "$1: the TPM signs with it" openssl dgst -sha256 -sign "$T/$name.tss2" -out "$T/sig" "$T/k.data"
     plain_openssl x509 -in "$T/$name.pem" -noout -pubkey >"$T/$name.pub"
