@@ -2,12 +2,14 @@
 /* Files: below files/ by their name, and written whole or not at all. */
 #include "private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +58,58 @@ int store_sync_folder(const char *path)
     return ok;
 }
 
+/* ---- temporary files ---- */
+
+#define TEMPORARY ".signet."
+
+/* Opens a new file, 0600, whose lock tells sweep_folder that somebody is still at it. template ends with
+ * XXXXXX. Returns the descriptor, or -1 with errno. */
+static int open_temporary(char *template)
+{
+    size_t len = strlen(template);
+    struct stat st;
+    int fd;
+
+    for (;;) {
+        fd = mkostemp(template, O_CLOEXEC);
+        if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0))
+            return fd;
+        /* It was swept away before it was locked. */
+        close(fd);
+        memcpy(template + len - 6, "XXXXXX", 6);
+    }
+}
+
+/* Removes what processes that were killed have left in a folder. */
+static void sweep_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    int fd;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) != 0 ||
+            (fd = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
+            continue;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        close(fd);
+    }
+    if (folder != NULL)
+        closedir(folder);
+}
+
+void store_files_sweep(struct store *store)
+{
+    char *path = store_file_path(store, "");
+
+    if (path != NULL)
+        sweep_folder(path);
+    OPENSSL_free(path);
+}
+
+/* ---- writing ---- */
+
 static int write_all(int fd, const char *data, size_t len)
 {
     while (len > 0) {
@@ -80,11 +134,12 @@ int store_write_path(struct store *store, const char *path, const void *data, si
 
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return store_raise(store, "%s is there and not a plain file: not written", path);
-    if (slash == NULL || snprintf(temporary, sizeof(temporary), "%.*s/.signet.XXXXXX", folder_len, path) >=
-                             (int)sizeof(temporary))
+    if (slash == NULL || snprintf(temporary, sizeof(temporary), "%.*s/" TEMPORARY "XXXXXX", folder_len,
+                                  path) >= (int)sizeof(temporary))
         return store_raise(store, "%s: %s", path, strerror(ENAMETOOLONG));
     snprintf(folder, sizeof(folder), "%.*s", folder_len, path);
-    fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    sweep_folder(folder);
+    fd = open_temporary(temporary);
     if (fd < 0)
         return store_raise(store, "%s can't be written: %s", path, strerror(errno));
     ok = write_all(fd, data, len) && fsync(fd) == 0 && rename(temporary, path) == 0;
@@ -106,6 +161,8 @@ int store_file_write(struct store *store, const char *name, const void *data, si
     OPENSSL_free(path);
     return ok;
 }
+
+/* ---- reading ---- */
 
 static unsigned char *read_open(struct store *store, const char *path, int fd, size_t *len)
 {

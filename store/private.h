@@ -53,6 +53,8 @@ int store_schema_migrate(struct store *store);
 
 /* Writes path whole or not at all, 0600: temporary file, fsync, rename, fsync of the folder. */
 int store_write_path(struct store *store, const char *path, const void *data, size_t len);
+/* Removes the temporary files in files/ that killed processes have left. */
+void store_files_sweep(struct store *store);
 int store_sync_folder(const char *path);
 
 /* ---- name.c: subjects, alternative names and usages between text and X.509 ---- */
@@ -140,6 +142,8 @@ int store_trust_touch(struct store *store);
 /* The same of a CRL: it shows only if crl-use is on. */
 int store_trust_touch_crl(struct store *store);
 int store_trust_write(struct store *store);
+/* Removes the trust folders that killed processes have left. */
+void store_trust_sweep(struct store *store);
 /* The system's roots, PEM. */
 #define STORE_BUILTIN_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 

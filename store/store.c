@@ -149,6 +149,8 @@ struct store *store_open(const struct store_config *config)
         store_free(store);
         return NULL;
     }
+    store_files_sweep(store);
+    store_trust_sweep(store);
     return store;
 }
 

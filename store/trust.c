@@ -243,11 +243,26 @@ static int write_folder(struct store *store, int64_t generation)
     return ok;
 }
 
+/* One process at a time makes or removes trust folders. operation as of flock. The caller closes it; -1 with
+ * errno. */
+static int lock_trust(struct store *store, int operation)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/.lock", store->home);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && flock(fd, operation) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 /* What is committed is committed: a trust folder that can't be written now is written before the next
  * command, and its errors are the caller's warnings. */
 int store_trust_write(struct store *store)
 {
-    char path[PATH_MAX];
     int64_t generation = store_number(store, 0, "SELECT generation FROM trust", "");
     int fd;
 
@@ -255,18 +270,26 @@ int store_trust_write(struct store *store)
         return 0;
     if (generation == written_generation(store))
         return 1;
-    snprintf(path, sizeof(path), "%s/.lock", store->home);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
-        store_warn(store, "%s can't be locked: %s", path, strerror(errno));
-    } else {
-        generation = store_number(store, 0, "SELECT generation FROM trust", "");
-        if (generation != written_generation(store) && !write_folder(store, generation))
-            store_warn(store, "%s/trust shows what was trusted before; the next command tries again",
-                       store->home);
-        sweep(store);
+    fd = lock_trust(store, LOCK_EX);
+    if (fd < 0) {
+        store_warn(store, "%s/.lock can't be locked: %s", store->home, strerror(errno));
+        return 1;
     }
-    if (fd >= 0)
-        close(fd);
+    generation = store_number(store, 0, "SELECT generation FROM trust", "");
+    if (generation != written_generation(store) && !write_folder(store, generation))
+        store_warn(store, "%s/trust shows what was trusted before; the next command tries again",
+                   store->home);
+    sweep(store);
+    close(fd);
     return 1;
+}
+
+void store_trust_sweep(struct store *store)
+{
+    int fd = lock_trust(store, LOCK_EX | LOCK_NB);
+
+    if (fd < 0)
+        return; /* whoever has the lock sweeps */
+    sweep(store);
+    close(fd);
 }
