@@ -270,11 +270,12 @@ int store_crl_replace(struct store *store, int64_t id, const unsigned char *data
 }
 
 /* Is there a certificate in this store whose key signed it? */
-static int is_signed_by_store(struct store *store, const struct store_crl *row, int64_t issuer_hash)
+static int is_signed_by_store(struct store *store, const struct store_crl *row)
 {
     X509_CRL *crl = row->der != NULL ? store_crl_parse(store, row->der, row->der_len) : NULL;
-    sqlite3_stmt *stmt = store_prepare(
-        store, "SELECT id FROM certificate WHERE is_authority AND subject_hash = ?", "i", issuer_hash);
+    sqlite3_stmt *stmt =
+        store_prepare(store, "SELECT id FROM certificate WHERE is_authority AND subject_hash = ?", "i",
+                      (int64_t)row->issuer_hash);
     int found = 0;
 
     while (crl != NULL && stmt != NULL && !found && store_step(store, stmt) == 1) {
@@ -288,6 +289,33 @@ static int is_signed_by_store(struct store *store, const struct store_crl *row, 
     ERR_clear_error();
     sqlite3_finalize(stmt);
     X509_CRL_free(crl);
+    return found;
+}
+
+int store_crl_is_here(struct store *store, const struct store_cert *ca)
+{
+    sqlite3_stmt *stmt =
+        store_prepare(store,
+                      "SELECT coalesce(ca, 0), der FROM crl WHERE der IS NOT NULL AND (ca = ?1 OR"
+                      " issuer_hash = (SELECT subject_hash FROM certificate WHERE id = ?1))",
+                      "i", ca->id);
+    int found = 0;
+
+    while (stmt != NULL && !found && store_step(store, stmt) == 1) {
+        X509_CRL *crl;
+        X509 *x509;
+
+        found = sqlite3_column_int64(stmt, 0) == ca->id; /* signed here */
+        if (found)
+            break;
+        crl = store_crl_parse(store, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+        x509 = store_cert_x509(store, ca);
+        found = crl != NULL && x509 != NULL && X509_CRL_verify(crl, X509_get0_pubkey(x509)) == 1;
+        X509_free(x509);
+        X509_CRL_free(crl);
+    }
+    ERR_clear_error();
+    sqlite3_finalize(stmt);
     return found;
 }
 
@@ -312,9 +340,10 @@ int store_crl_each(struct store *store, int (*each)(void *arg, struct store_crl 
             .count = sqlite3_column_int64(stmt, 7),
         };
 
+        crl.issuer_hash = (uint32_t)sqlite3_column_int64(stmt, 8);
         crl.der = (unsigned char *)sqlite3_column_blob(stmt, 9); /* lent */
         crl.der_len = (size_t)sqlite3_column_bytes(stmt, 9);
-        crl.is_valid = is_signed_by_store(store, &crl, sqlite3_column_int64(stmt, 8));
+        crl.is_valid = is_signed_by_store(store, &crl);
         wanted = each(arg, &crl);
         OPENSSL_free(crl.url);
         OPENSSL_free(crl.issuer);

@@ -210,7 +210,7 @@ static int put_all(struct store *store, struct store_import *import, struct foun
         ok = put_key(store, import, found->keys[k]);
     for (i = 0; ok && i < sk_X509_CRL_num(found->crls); i++)
         ok = put_crl(store, import, sk_X509_CRL_value(found->crls, i));
-    ok = ok && (!import->trusted || store_trust_touch(store)) &&
+    ok = ok && (import->trusted ? store_trust_touch(store) : store_trust_touch_crl(store)) &&
          store_log(store, "certificate,info", "imported %s: certificates %d, private keys %d, CRLs %d",
                    import->file, import->certificates, import->keys, import->crls);
     return store_end(store, ok);

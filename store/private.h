@@ -123,6 +123,8 @@ int store_template_is_unchanged(struct store *store, const struct store_cert *be
 
 /* ---- crl.c ---- */
 
+/* Is a CRL in the store that this CA has signed? */
+int store_crl_is_here(struct store *store, const struct store_cert *ca);
 X509_CRL *store_crl_parse(struct store *store, const unsigned char *data, size_t len);
 int store_crl_insert(struct store *store, X509_CRL *crl, int64_t ca, const char *url, int64_t *id);
 

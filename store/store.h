@@ -181,10 +181,11 @@ int store_crl_issue(struct store *store, int64_t ca);
 
 struct store_crl {
     int64_t id;
-    int64_t ca;   /* the CA in this store that signs it, for our own */
-    char *url;    /* where it is downloaded from, or empty */
-    char *issuer; /* RFC 2253; empty: not downloaded yet */
-    char *number; /* hexadecimal */
+    int64_t ca;           /* the CA in this store that signs it, for our own */
+    char *url;            /* where it is downloaded from, or empty */
+    char *issuer;         /* RFC 2253; empty: not downloaded yet */
+    uint32_t issuer_hash; /* as OpenSSL names files of hashed folders */
+    char *number;         /* hexadecimal */
     int64_t this_update, next_update;
     int64_t count; /* of revoked certificates */
     int is_valid;  /* its signature was verified with a certificate of this store */

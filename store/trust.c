@@ -111,20 +111,29 @@ static int add_certificates(struct store *store, const char *folder, const char 
     return ok && row == 0;
 }
 
+struct crl_set {
+    struct store *store;
+    const char *folder;
+    BIO *bundle;
+    int ok;
+};
+
+static int add_crl(void *arg, struct store_crl *crl)
+{
+    struct crl_set *set = arg;
+
+    /* One that nobody here has signed would only make others refuse whole chains. */
+    if (crl->is_valid)
+        set->ok = add_pem(set->store, set->folder, set->bundle, "X509 CRL", "r", crl->issuer_hash, crl->der,
+                          (int)crl->der_len);
+    return set->ok;
+}
+
 static int add_crls(struct store *store, const char *folder, BIO *bundle)
 {
-    int row = -1, ok = 1;
-    sqlite3_stmt *stmt;
+    struct crl_set set = {store, folder, bundle, 1};
 
-    if (!store_setting_is(store, "crl-use", "yes"))
-        return 1;
-    stmt = store_prepare(store, "SELECT issuer_hash, der FROM crl WHERE der IS NOT NULL ORDER BY id", "");
-    ok = stmt != NULL;
-    while (ok && (row = store_step(store, stmt)) == 1)
-        ok = add_pem(store, folder, bundle, "X509 CRL", "r", (uint32_t)sqlite3_column_int64(stmt, 0),
-                     sqlite3_column_blob(stmt, 1), sqlite3_column_bytes(stmt, 1));
-    sqlite3_finalize(stmt);
-    return ok && row == 0;
+    return !store_setting_is(store, "crl-use", "yes") || (store_crl_each(store, add_crl, &set) && set.ok);
 }
 
 /* The system's roots, for the uses that builtin-trust-store names. */

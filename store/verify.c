@@ -67,22 +67,31 @@ static int take_certificates(struct store *store, struct verifier *v)
     return ok && row == 0;
 }
 
+struct crl_taker {
+    struct store *store;
+    struct verifier *verifier;
+    int ok;
+};
+
+/* A CRL that nobody here has signed says nothing, and must not spoil a chain. */
+static int take_crl(void *arg, struct store_crl *row)
+{
+    struct store *store = ((struct crl_taker *)arg)->store;
+    struct verifier *v = ((struct crl_taker *)arg)->verifier;
+    X509_CRL *crl = row->is_valid ? store_crl_parse(store, row->der, row->der_len) : NULL;
+
+    if (crl == NULL || sk_X509_CRL_push(v->crls, crl))
+        return 1;
+    X509_CRL_free(crl);
+    ((struct crl_taker *)arg)->ok = 0;
+    return 0;
+}
+
 static int take_crls(struct store *store, struct verifier *v)
 {
-    sqlite3_stmt *stmt = store_prepare(store, "SELECT der FROM crl WHERE der IS NOT NULL", "");
-    int row = -1, ok = stmt != NULL;
+    struct crl_taker taker = {store, v, 1};
 
-    while (ok && (row = store_step(store, stmt)) == 1) {
-        X509_CRL *crl =
-            store_crl_parse(store, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
-
-        if (crl != NULL && !sk_X509_CRL_push(v->crls, crl)) {
-            X509_CRL_free(crl);
-            ok = 0;
-        }
-    }
-    sqlite3_finalize(stmt);
-    return ok && row == 0;
+    return store_crl_each(store, take_crl, &taker) && taker.ok;
 }
 
 static struct verifier *get_verifier(struct store *store)
@@ -177,10 +186,7 @@ unsigned store_cert_flags(struct store *store, const struct store_cert *cert)
         flags |= STORE_PRIVATE_KEY;
     if (cert->is_authority) {
         flags |= STORE_AUTHORITY;
-        if (store_number(store, 0,
-                         "SELECT 1 FROM crl JOIN certificate c ON c.id = ?1 WHERE crl.der IS NOT NULL AND "
-                         "(crl.ca = ?1 OR crl.issuer_hash = c.subject_hash) LIMIT 1",
-                         "i", cert->id) == 1)
+        if (store_crl_is_here(store, cert))
             flags |= STORE_CRL;
     }
     if ((int64_t)time(NULL) > cert->not_after)

@@ -43,7 +43,7 @@ said 'Chain verification output: Verified'
 serial() { plain_openssl x509 -in "$1" -noout -serial | cut -d= -f2; }
 for name in root sub server client thief; do
     serial=$(serial "cert_export_$name.crt")
-    [ ${#serial} -le 40 ] && [ ${#serial} -ge 24 ] || die "serial number of $name: $serial"
+    ((${#serial} <= 40 && ${#serial} >= 24)) || die "serial number of $name: $serial"
     [ "$serial" = "$(get $name serial-number)" ] || die "the console shows another serial number of $name"
 done
 equal "serial numbers differ" "$(for name in root sub server client thief; do serial "cert_export_$name.crt"; done | sort -u | wc -l)" 5

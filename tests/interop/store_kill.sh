@@ -89,7 +89,6 @@ equal_quietly() { [ "$2" = "$3" ] || die "$1 (SEED=$SEED): got '$2', wanted '$3'
 
 declare -A duration
 killed=0
-CUSTODY=file
 for ((round = 0; round < ROUNDS; round++)); do
     name=${names[round % ${#names[@]}]}
     SIZE=prime256v1 CUSTODY=file

@@ -147,70 +147,117 @@ static void offer_command(struct completion *c, const struct menu *menu, const s
         offer(c, "where", NULL);
 }
 
-/* The beginning of the statement that the line ends with. */
+#define NESTING 16
+
+/* The beginning of the statement that the line ends with, behind the bracket that is still open if there is
+ * one. NULL: within quotes, or nested too deep. */
 static const char *last_statement(const char *line, const char *end)
 {
-    const char *start = line, *p;
+    const char *starts[NESTING], *start = line, *p;
+    size_t depth = 0;
     int is_quoted = 0;
 
     for (p = line; p < end; p++) {
-        if (*p == '\\' && p + 1 < end)
+        if (*p == '\\' && p + 1 < end) {
             p++;
-        else if (*p == '"')
+        } else if (*p == '"') {
             is_quoted = !is_quoted;
-        else if (!is_quoted && (*p == ';' || *p == '[' || *p == '\n'))
+        } else if (is_quoted) {
+            continue;
+        } else if (*p == ';' || *p == '\n') {
             start = p + 1;
+        } else if (*p == '[') {
+            if (depth == NESTING)
+                return NULL;
+            starts[depth++] = start;
+            start = p + 1;
+        } else if (*p == ']' && depth > 0) {
+            start = starts[--depth];
+        }
     }
     return is_quoted ? NULL : start;
+}
+
+/* The end of a word; within a command it may hold brackets, and in these blanks. */
+static const char *word_end(const char *p, const char *end, int is_command)
+{
+    int depth = 0;
+
+    for (; p < end; p++) {
+        if (*p == '[')
+            depth++;
+        else if (*p == ']' && depth > 0)
+            depth--;
+        else if (depth == 0 && (*p == ' ' || *p == '\t' || (!is_command && *p == '/')))
+            break;
+    }
+    return p;
+}
+
+/* Where in the tree of menus a line ends. */
+struct place {
+    const struct menu *menu;
+    const struct command *command;
+    int is_where, has_words;
+};
+
+/* Follows the words of the last statement. Returns 0 if nothing can be offered there. */
+static int find_place(struct completion *c, const char *line, const char *end, struct place *place)
+{
+    const char *p = last_statement(line, end);
+    int is_ambiguous;
+
+    *place = (struct place){.menu = c->console->menu};
+    if (p == NULL)
+        return 0;
+    /* What is in brackets begins in the menu of the command around it. */
+    if (p > line && p[-1] == '[') {
+        if (!find_place(c, line, p - 1, place))
+            return 0;
+        *place = (struct place){.menu = place->menu};
+    }
+    while (1) {
+        char part[128];
+
+        p += strspn(p, " \t");
+        if (*p == '/' && place->command == NULL) {
+            place->menu = console_menus[0];
+            p++;
+            continue;
+        }
+        c->prefix = p;
+        p = word_end(p, end, place->command != NULL);
+        c->prefix_len = (size_t)(p - c->prefix);
+        if (p == end)
+            return 1;
+        snprintf(part, sizeof(part), "%.*s", (int)c->prefix_len, c->prefix);
+        if (place->command == NULL && strcmp(part, "..") == 0) {
+            place->menu = menu_parent(place->menu);
+        } else if (place->command == NULL) {
+            const struct menu *next;
+
+            if (!menu_resolve(place->menu, part, &next, &place->command, &is_ambiguous) ||
+                (*p == '/' && next == NULL))
+                return 0;
+            place->menu = next != NULL ? next : place->menu;
+        } else {
+            place->is_where = place->is_where || strcmp(part, "where") == 0;
+            place->has_words = 1;
+        }
+        p++;
+    }
 }
 
 void complete_line(struct console *console, const char *line, size_t len,
                    void (*fn)(void *arg, const char *word, const char *help), void *arg)
 {
-    const char *end = line + len, *p = last_statement(line, end);
     struct completion c = {.console = console, .fn = fn, .arg = arg};
-    const struct menu *menu = console->menu;
-    const struct command *command = NULL;
-    int is_where = 0, has_words = 0, is_ambiguous;
+    struct place place;
 
-    if (p == NULL)
+    if (!find_place(&c, line, line + len, &place))
         return;
-    while (1) {
-        const char *start;
-        char part[128];
-
-        p += strspn(p, " \t");
-        if (*p == '/' && command == NULL) {
-            menu = console_menus[0];
-            p++;
-            continue;
-        }
-        start = p;
-        while (p < end && *p != ' ' && *p != '\t' && (command != NULL || *p != '/'))
-            p++;
-        c.prefix = start;
-        c.prefix_len = (size_t)(p - start);
-        if (p == end)
-            break;
-        snprintf(part, sizeof(part), "%.*s", (int)c.prefix_len, start);
-        if (command == NULL && strcmp(part, "..") == 0) {
-            menu = menu_parent(menu);
-        } else if (command == NULL) {
-            const struct menu *next = menu_find(menu, part, &is_ambiguous);
-
-            if (next == NULL && (command = menu_find_command(menu, part, &is_ambiguous)) == NULL)
-                return;
-            menu = next != NULL ? next : menu;
-            if (next == NULL && *p == '/')
-                return;
-        } else {
-            is_where = is_where || strcmp(part, "where") == 0;
-            has_words = 1;
-        }
-        p++;
-    }
-    if (command == NULL)
-        offer_menu(&c, menu);
+    if (place.command == NULL)
+        offer_menu(&c, place.menu);
     else
-        offer_command(&c, menu, command, is_where, has_words);
+        offer_command(&c, place.menu, place.command, place.is_where, place.has_words);
 }

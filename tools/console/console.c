@@ -45,6 +45,19 @@ int console_fail(struct console *console, const char *format, ...)
     return 0;
 }
 
+int console_fail_value(struct console *console, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (console->word == NULL)
+        return console_fail(console, "%s", text);
+    return console_fail(console, "%s (line %d column %d)", text, console->word->line, console->word->column);
+}
+
 void console_note(struct console *console, const char *format, ...)
 {
     va_list args;

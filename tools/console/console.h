@@ -181,9 +181,10 @@ struct console {
     struct store *store; /* opened by the first command that needs it */
     const struct menu *menu;
     int is_interactive;
-    int has_colour;       /* of standard output */
-    int width;            /* of the terminal; 0: it is none */
-    int is_changing_line; /* a progress line is on the terminal */
+    int has_colour;          /* of standard output */
+    int width;               /* of the terminal; 0: it is none */
+    int is_changing_line;    /* a progress line is on the terminal */
+    const struct word *word; /* whose value is looked at, for messages; or NULL */
     /* What the numbers of the last print stand for. */
     const struct menu *numbers_menu;
     int64_t *numbers;
@@ -202,6 +203,9 @@ struct store *console_store(struct console *console);
 /* Runs statements until one fails. name is the file's, for messages; NULL for the command line. */
 int console_run_text(struct console *console, const char *text, size_t len, const char *name);
 int console_fail(struct console *console, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of a value: where it stands is added. */
+int console_fail_value(struct console *console, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void console_note(struct console *console, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends a progress line before something else is printed. */
 void console_end_line(struct console *console);
@@ -223,6 +227,10 @@ int menu_is_child(const struct menu *menu, const struct menu *parent);
 /* By name or by a beginning that only one has. NULL with *is_ambiguous. */
 const struct menu *menu_find(const struct menu *parent, const char *name, int *is_ambiguous);
 const struct command *menu_find_command(const struct menu *menu, const char *name, int *is_ambiguous);
+/* Either of them: the other is NULL. A whole name goes before one that begins like it. Returns 0 if there is
+ * none or several. */
+int menu_resolve(const struct menu *parent, const char *name, const struct menu **menu,
+                 const struct command **command, int *is_ambiguous);
 const struct property *property_find(const struct property *properties, const char *name, unsigned flags,
                                      int *is_ambiguous);
 /* The commands of a menu, its own and the standard ones, by number; NULL after the last. */

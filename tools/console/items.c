@@ -129,7 +129,7 @@ static int resolve_one(struct console *console, const struct menu *menu, const c
     }
     OPENSSL_free(found.ids);
     if (ok && id == 0)
-        return console_fail(console, "no such item (%.64s) in %s", text, menu->path);
+        return console_fail_value(console, "no such item (%.64s) in %s", text, menu->path);
     return ok && (push(list, id) || console_fail(console, "out of memory"));
 }
 
@@ -144,11 +144,11 @@ int items_resolve(struct console *console, const struct menu *menu, const char *
         if (*one == '\0')
             continue;
         ok = list.count < NUMBERS_MAX ? resolve_one(console, menu, one, flags, &list)
-                                      : console_fail(console, "too many items");
+                                      : console_fail_value(console, "too many items");
     }
     OPENSSL_free(copy);
     if (ok && (flags & COMMAND_SINGLE) && list.count != 1)
-        ok = console_fail(console, "expected one item, got %zu", list.count);
+        ok = console_fail_value(console, "expected one item, got %zu", list.count);
     if (!ok) {
         OPENSSL_free(list.ids);
         return 0;

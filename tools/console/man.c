@@ -92,8 +92,18 @@ static void put_menu(FILE *out, const struct menu *menu)
 
 void man_print(FILE *out)
 {
+    const struct print_name *name;
     size_t i;
 
+    fputs("Every\n.Cm print\ntakes these words, besides\n.Cm proplist\nand\n.Cm where :\n.Bl -tag -width Ds "
+          "-compact\n",
+          out);
+    for (name = console_print_names; name->name[0] != '\0'; name++) {
+        fprintf(out, ".It Cm %s\n", name->name);
+        put(out, name->help);
+        fputs(".\n", out);
+    }
+    fputs(".El\n", out);
     for (i = 0; console_menus[i] != NULL; i++) {
         if (console_menus[i]->kind != MENU_FOLDER || console_menus[i]->commands != NULL)
             put_menu(out, console_menus[i]);

@@ -127,6 +127,21 @@ const struct command *menu_find_command(const struct menu *menu, const char *nam
     return *is_ambiguous ? NULL : found;
 }
 
+int menu_resolve(const struct menu *parent, const char *name, const struct menu **menu,
+                 const struct command **command, int *is_ambiguous)
+{
+    int is_ambiguous_menu, is_ambiguous_command;
+
+    *menu = menu_find(parent, name, &is_ambiguous_menu);
+    *command = menu_find_command(parent, name, &is_ambiguous_command);
+    if (*menu != NULL && strcmp(menu_name(*menu), name) == 0)
+        *command = NULL;
+    else if (*command != NULL && strcmp((*command)->name, name) == 0)
+        *menu = NULL;
+    *is_ambiguous = is_ambiguous_menu || is_ambiguous_command || (*menu != NULL && *command != NULL);
+    return !*is_ambiguous && (*menu != NULL || *command != NULL);
+}
+
 const struct property *property_find(const struct property *properties, const char *name, unsigned flags,
                                      int *is_ambiguous)
 {

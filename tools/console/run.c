@@ -98,6 +98,15 @@ static char *word_text(struct console *console, const struct word *word)
     return result != NULL ? result : OPENSSL_strdup("");
 }
 
+/* The same to be checked: from here on messages about values name this word. */
+static char *word_value(struct console *console, const struct word *word)
+{
+    char *text = word_text(console, word);
+
+    console->word = word;
+    return text;
+}
+
 static const struct property *find_parameter(const struct call *call, const char *name, int *is_ambiguous)
 {
     const struct command *command = call->command;
@@ -134,7 +143,7 @@ static int take_pair(struct call *call, const struct word *word)
     if ((call->command->flags & COMMAND_ITEMS) &&
         (strcmp(word->name, "numbers") == 0 || strcmp(word->name, "number") == 0 ||
          strcmp(word->name, ".id") == 0 || strcmp(word->name, "from") == 0)) {
-        text = word_text(call->console, word);
+        text = word_value(call->console, word);
         return text != NULL && take_items(call, text);
     }
     if ((call->command->flags & COMMAND_PRINT) && strcmp(word->name, "proplist") == 0) {
@@ -146,7 +155,7 @@ static int take_pair(struct call *call, const struct word *word)
     if (property == NULL)
         return fail_at(call->console, word, is_ambiguous ? "ambiguous parameter" : "unknown parameter",
                        word->name);
-    text = word_text(call->console, word);
+    text = word_value(call->console, word);
     if (text == NULL || !value_check(call->console, property, text, &canonical)) {
         if (text != NULL)
             OPENSSL_clear_free(text, strlen(text));
@@ -194,7 +203,7 @@ static int take_bare(struct call *call, const struct word *word)
             return 1;
     }
     if ((flags & COMMAND_ITEMS) && call->menu->kind == MENU_ITEMS && !call->has_ids) {
-        text = word_text(call->console, word);
+        text = word_value(call->console, word);
         return text != NULL && take_items(call, text);
     }
     for (property = call->command->parameters; property != NULL && property->name[0] != '\0'; property++) {
@@ -202,7 +211,7 @@ static int take_bare(struct call *call, const struct word *word)
             char *canonical = NULL;
             int ok;
 
-            text = word_text(call->console, word);
+            text = word_value(call->console, word);
             ok = text != NULL && value_check(call->console, property, text, &canonical);
             OPENSSL_free(text);
             return ok && add_argument(call, property, canonical);
@@ -272,7 +281,7 @@ static int step(struct console *console, struct place *place, const struct word 
 {
     const struct command *command;
     const struct menu *menu;
-    int is_ambiguous_menu, is_ambiguous_command;
+    int is_ambiguous;
 
     if (place->command != NULL)
         return fail_at(console, word, "expected end of command, not", part);
@@ -280,16 +289,8 @@ static int step(struct console *console, struct place *place, const struct word 
         place->menu = menu_parent(place->menu);
         return 1;
     }
-    menu = menu_find(place->menu, part, &is_ambiguous_menu);
-    command = menu_find_command(place->menu, part, &is_ambiguous_command);
-    if (menu != NULL && strcmp(menu_name(menu), part) == 0)
-        command = NULL;
-    else if (command != NULL && strcmp(command->name, part) == 0)
-        menu = NULL;
-    if (is_ambiguous_menu || is_ambiguous_command || (menu != NULL && command != NULL))
-        return fail_at(console, word, "ambiguous command name", part);
-    if (menu == NULL && command == NULL)
-        return fail_at(console, word, "bad command name", part);
+    if (!menu_resolve(place->menu, part, &menu, &command, &is_ambiguous))
+        return fail_at(console, word, is_ambiguous ? "ambiguous command name" : "bad command name", part);
     if (menu != NULL)
         place->menu = menu;
     place->command = command;
@@ -351,7 +352,9 @@ static int run_command(struct console *console, const struct statement *statemen
     if (place->command->not_yet != NULL)
         return console_fail(console, "not yet: %s", place->command->not_yet);
     console->menu = place->menu; /* what brackets begin in */
-    ok = bind(&call, statement, place->next) && place->command->run(&call);
+    ok = bind(&call, statement, place->next);
+    console->word = NULL;
+    ok = ok && place->command->run(&call);
     console->menu = before;
     if (ok && call.result != NULL && result != NULL)
         *result = call.result;

@@ -121,9 +121,9 @@ static int no_match(struct console *console, const struct property *property, co
         OPENSSL_strlcat(values, i > 0 ? " " : "", sizeof(values));
         OPENSSL_strlcat(values, property->values[i], sizeof(values));
     }
-    return console_fail(console, "input does not match any value of %s: \"%.*s\"; expected %s: %s",
-                        property->name, (int)len, text, property->type == TYPE_LIST ? "some of" : "one of",
-                        values);
+    return console_fail_value(console, "input does not match any value of %s: \"%.*s\"; expected %s: %s",
+                              property->name, (int)len, text,
+                              property->type == TYPE_LIST ? "some of" : "one of", values);
 }
 
 static int check_list(struct console *console, const struct property *property, const char *text,
@@ -140,7 +140,7 @@ static int check_list(struct console *console, const struct property *property, 
         if (*list != '\0')
             OPENSSL_strlcat(list, ",", sizeof(list));
         if (OPENSSL_strlcat(list, value, sizeof(list)) >= sizeof(list))
-            return console_fail(console, "value of %s is too long", property->name);
+            return console_fail_value(console, "value of %s is too long", property->name);
         text += len;
         text += *text == ',';
     }
@@ -157,11 +157,11 @@ static int check_number(struct console *console, const struct property *property
 
         if (number >= property->min && number <= property->max)
             return 1;
-        return console_fail(console, "value of %s is out of range (%" PRId64 "..%" PRId64 ")", property->name,
-                            property->min, property->max);
+        return console_fail_value(console, "value of %s is out of range (%" PRId64 "..%" PRId64 ")",
+                                  property->name, property->min, property->max);
     }
-    return console_fail(console, "invalid value for argument %s: \"%.64s\" is no number", property->name,
-                        text);
+    return console_fail_value(console, "invalid value for argument %s: \"%.64s\" is no number",
+                              property->name, text);
 }
 
 static int check_duration(struct console *console, const struct property *property, const char *text)
@@ -169,13 +169,14 @@ static int check_duration(struct console *console, const struct property *proper
     int64_t seconds = value_duration(text);
 
     if (seconds < 0)
-        return console_fail(console, "invalid value for argument %s: \"%.64s\" is no time such as 1h30m",
-                            property->name, text);
+        return console_fail_value(console,
+                                  "invalid value for argument %s: \"%.64s\" is no time such as 1h30m",
+                                  property->name, text);
     if (seconds < property->min || (property->max > 0 && seconds > property->max)) {
         char *min = value_of_duration(property->min), *max = value_of_duration(property->max);
 
-        console_fail(console, "value of %s is out of range (%s..%s)", property->name, min,
-                     property->max > 0 ? max : "");
+        console_fail_value(console, "value of %s is out of range (%s..%s)", property->name, min,
+                           property->max > 0 ? max : "");
         OPENSSL_free(min);
         OPENSSL_free(max);
         return 0;
@@ -196,14 +197,14 @@ int value_check(struct console *console, const struct property *property, const 
 
     *canonical = NULL;
     if (strlen(text) > 4096)
-        return console_fail(console, "value of %s is too long", property->name);
+        return console_fail_value(console, "value of %s is too long", property->name);
     switch (property->type) {
     case TYPE_BOOL:
         value = bool_value(text);
         if (value == NULL)
-            return console_fail(console,
-                                "input does not match any value of %s: \"%.64s\"; expected yes or no",
-                                property->name, text);
+            return console_fail_value(console,
+                                      "input does not match any value of %s: \"%.64s\"; expected yes or no",
+                                      property->name, text);
         break;
     case TYPE_NUMBER:
         if (!check_number(console, property, text))

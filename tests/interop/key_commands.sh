@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# signet key: for people who want keys and no certificates.
+. "$(dirname "$0")/../lib.sh"
+
+row() { signet key list | awk -v name="$1" '$1 == name { print $2, $3, $4 }'; }
+
+tpm_start
+tpm_srk
+store_start
+ssl_conf
+check "in the TPM" signet key make t --size 2048 --custody tpm
+said 'progress: '
+check "where it can be" signet key make a --size 1024
+check "in a file" signet key make f --size 2048 --custody file
+check "EC" signet key make e --size prime256v1
+check "larger than the TPM makes" signet key make large --size 4096
+said 'custody file'
+equal "t" "$(row t)" 'tpm rsa 2048'
+equal "a" "$(row a)" 'tpm rsa 1024'
+equal "f" "$(row f)" 'file rsa 2048'
+equal "e" "$(row e)" 'file ec 256'
+equal "large" "$(row large)" 'file rsa 4096'
+refused "a name twice" signet key make t
+said 'already'
+refused "a size that is none" signet key make x --size 1000
+refused "a size that the TPM has not" signet key make x --size 4096 --custody tpm
+said TPM
+equal "nothing of it" "$(row x)" ''
+
+# ---- written, used ----
+echo data >"$T/data"
+for name in t f e; do
+    check "$name: written" signet key write $name --out "$T/$name.pem"
+    equal "$name: mode" "$(stat -c %a "$T/$name.pem")" 600
+    check "$name: signs" openssl dgst -sha256 -sign "$T/$name.pem" -out "$T/sig" "$T/data"
+    openssl pkey -in "$T/$name.pem" -pubout -out "$T/$name.pub"
+    check "$name: is verified" plain_openssl dgst -sha256 -verify "$T/$name.pub" -signature "$T/sig" "$T/data"
+done
+equal "what is written of t" "$(grep BEGIN "$T/t.pem")" '-----BEGIN TSS2 PRIVATE KEY-----'
+ln -s "$T/elsewhere" "$T/link"
+refused "through a link" signet key write t --out "$T/link"
+refused "nothing of that name" signet key write none
+said 'no key none'
+
+# ---- pinned ----
+check "pin" signet key pin t 0x81010001
+check "hw print shows the handle" signet hw print
+said '81010001'
+check "written again" signet key write t --out "$T/pinned.pem"
+equal "it is a reference" "$(grep BEGIN "$T/pinned.pem")" '-----BEGIN SIGNET KEY REFERENCE-----'
+mark=$(tpm_mark)
+check "it signs" openssl dgst -sha256 -sign "$T/pinned.pem" -out "$T/sig" "$T/data"
+check "as the same key" plain_openssl dgst -sha256 -verify "$T/t.pub" -signature "$T/sig" "$T/data"
+equal "and is not loaded for it" "$(tpm_commands "$mark" | grep -c '^Load$' || :)" 0
+refused "a key that is not in the TPM" signet key pin f 0x81010002
+said 'custody file'
+refused "a handle that is taken" signet key pin a 0x81010001
+refused "a handle that is none" signet key pin a 12
+check "deleted" signet key delete t
+said '81010001|persistent handle'
+check "evicted" signet hw evict 0x81010001
+
+# ---- with a certificate ----
+check "a certificate" signet '/certificate add name=c common-name=c key-size=1024; /certificate sign c'
+fingerprint=$(signet key list | awk '$1 !~ /^[aefl]/ && NR > 1 { print $NF }')
+check "its key by the certificate's name" signet key write c --out "$T/c.pem"
+refused "deleting it" signet key delete c
+said 'use'
+check "the certificate" signet '/certificate remove c'
+equal "goes with its key" "$(signet key list | grep -c "$fingerprint" || :)" 0
+
+# ---- stopped half-way ----
+stopped() { # stopped CUSTODY: Ctrl-C during long work
+    local pid status=0
+    "$BUILD/tools/signet" key make stop --size 8192 --custody "$1" >"$T/stop.log" 2>&1 &
+    pid=$!
+    wait_until "$1: the work has begun" grep -q progress "$T/stop.log"
+    kill -INT $pid
+    wait $pid || status=$?
+    equal "$1: exit status" $status 1
+    grep -q interrupted "$T/stop.log" || die "it does not say so: $(<"$T/stop.log")"
+    equal "$1: nothing of it" "$(row stop)" ''
+}
+stopped file
