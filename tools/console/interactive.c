@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <histedit.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define HISTORY_LINES 1000
 
@@ -133,7 +136,7 @@ static unsigned char on_question(EditLine *line, int c)
     putchar('\n');
     console_run_text(session->console, text, strlen(text), NULL);
     fflush(stdout);
-    return CC_REDISPLAY;
+    return console_interrupted ? CC_EOF : CC_REDISPLAY; /* Ctrl-C meanwhile is meant for the line */
 }
 
 /* ---- history ---- */
@@ -181,6 +184,51 @@ static void save_history(struct session *session)
     umask(mask);
 }
 
+/* ---- reading ---- */
+
+/* Waits for input. Ctrl-C ends that, also one that came before: SIGINT is let in by ppoll only. 0: nothing to
+ * read any more. */
+static int wait_input(int fd)
+{
+    struct pollfd poll = {.fd = fd, .events = POLLIN};
+    sigset_t interrupt, before;
+    int n;
+
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    do
+        n = console_interrupted ? -1 : ppoll(&poll, 1, NULL, &before);
+    while (n < 0 && errno == EINTR && !console_interrupted);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return n > 0;
+}
+
+/* For libedit: the next character of the terminal. */
+static int read_character(EditLine *line, wchar_t *character)
+{
+    mbstate_t state = {0};
+    size_t used = (size_t)-2;
+
+    (void)line;
+    while (used == (size_t)-2) {
+        char byte;
+        ssize_t n;
+
+        if (!wait_input(STDIN_FILENO))
+            return -1;
+        n = read(STDIN_FILENO, &byte, 1);
+        if (n <= 0)
+            return (int)n;
+        used = mbrtowc(character, &byte, 1, &state);
+        if (used == (size_t)-1) { /* no character of this locale */
+            *character = L'?';
+            return 1;
+        }
+    }
+    return 1;
+}
+
 /* ---- the loop ---- */
 
 /* Adds a line; runs what has come together, unless it goes on. Returns 0 to leave. */
@@ -222,6 +270,7 @@ static int open_line(struct session *session)
     el_set(session->line, EL_PROMPT, prompt);
     el_set(session->line, EL_EDITOR, "emacs");
     el_set(session->line, EL_SIGNAL, 0);
+    el_set(session->line, EL_GETCFN, read_character);
     el_set(session->line, EL_HIST, history, session->history);
     el_set(session->line, EL_ADDFN, "signet-complete", "complete", on_tab);
     el_set(session->line, EL_ADDFN, "signet-help", "help", on_question);
