@@ -11,6 +11,7 @@ struct found {
     EVP_PKEY **keys;
     size_t keys_count;
     int decryption_failures;
+    int64_t iterations; /* of passphrases' hashes that the file has asked for so far */
 };
 
 /* Collects what is in a file of any supported kind: PEM, DER, PKCS #12, PKCS #7. Nothing in it, or something

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #define FOUND_MAX 20000 /* objects in one file */
-/* Rounds of a password's hash that a file may ask for. OWASP asks for 1.3 million at most; a thousand times
- * that would keep the router busy for an hour. */
-#define ITERATIONS_MAX 10000000
+/* Rounds of a password's hash that a file may ask for, all its parts together. OWASP's advice is 1.3 million
+ * at most; a thousand times that would keep a router busy for an hour. */
+#define ITERATIONS_MAX 5000000
 
 /* ---- what was found ---- */
 
@@ -101,21 +101,30 @@ static int64_t iterations(const X509_ALGOR *algorithm)
     return rounds;
 }
 
-static int is_bearable(const X509_ALGOR *algorithm)
+/* May the file ask for that many more? */
+static int spend(struct found *found, int64_t rounds)
+{
+    if (rounds < 0 || rounds > ITERATIONS_MAX - found->iterations)
+        return 0;
+    found->iterations += rounds;
+    return 1;
+}
+
+static int is_bearable(struct found *found, const X509_ALGOR *algorithm)
 {
     int64_t rounds = algorithm != NULL ? iterations(algorithm) : -1;
 
     ERR_clear_error();
-    return rounds >= 0 && rounds <= ITERATIONS_MAX;
+    return spend(found, rounds);
 }
 
-static int is_bearable_sig(const X509_SIG *sig)
+static int is_bearable_sig(struct found *found, const X509_SIG *sig)
 {
     const X509_ALGOR *algorithm = NULL;
 
     if (sig != NULL)
         X509_SIG_get0(sig, &algorithm, NULL);
-    return is_bearable(algorithm);
+    return is_bearable(found, algorithm);
 }
 
 /* ---- keys ---- */
@@ -167,7 +176,7 @@ static int read_der_key(struct store *store, struct found *found, const unsigned
     size_t left = len;
 
     ERR_clear_error();
-    if (sig != NULL && !is_bearable_sig(sig)) {
+    if (sig != NULL && !is_bearable_sig(found, sig)) {
         X509_SIG_free(sig);
         return 0;
     }
@@ -247,7 +256,7 @@ static int read_block(struct store *store, struct found *found, const char *labe
         BIO *block = BIO_new(BIO_s_secmem());
         int ok;
 
-        if (strcmp(label, PEM_STRING_PKCS8) == 0 && !is_bearable_sig(sig))
+        if (strcmp(label, PEM_STRING_PKCS8) == 0 && !is_bearable_sig(found, sig))
             ok = store_raise(store,
                              "an encrypted key is malformed, or its passphrase is hashed more than %d times",
                              ITERATIONS_MAX);
@@ -286,7 +295,7 @@ static int read_pem(struct store *store, struct found *found, const unsigned cha
 
 /* ---- PKCS #12 ---- */
 
-static int is_bearable_bags(const STACK_OF(PKCS12_SAFEBAG) * bags)
+static int is_bearable_bags(struct found *found, const STACK_OF(PKCS12_SAFEBAG) * bags)
 {
     int i, ok = 1;
 
@@ -294,13 +303,13 @@ static int is_bearable_bags(const STACK_OF(PKCS12_SAFEBAG) * bags)
         const PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, i);
 
         if (PKCS12_SAFEBAG_get_nid(bag) == NID_pkcs8ShroudedKeyBag)
-            ok = is_bearable_sig(PKCS12_SAFEBAG_get0_pkcs8(bag));
+            ok = is_bearable_sig(found, PKCS12_SAFEBAG_get0_pkcs8(bag));
     }
     return ok;
 }
 
 /* Every hash of the passphrase that the file asks for, as far as it can be seen without it. */
-static int is_bearable_pkcs12(PKCS12 *p12)
+static int is_bearable_pkcs12(struct found *found, PKCS12 *p12)
 {
     const ASN1_INTEGER *rounds = NULL;
     STACK_OF(PKCS7) * safes;
@@ -308,18 +317,18 @@ static int is_bearable_pkcs12(PKCS12 *p12)
     int i, ok = 1;
 
     PKCS12_get0_mac(NULL, NULL, NULL, &rounds, p12);
-    if (rounds != NULL && (!ASN1_INTEGER_get_int64(&n, rounds) || n > ITERATIONS_MAX))
+    if (rounds != NULL && (!ASN1_INTEGER_get_int64(&n, rounds) || !spend(found, n)))
         return 0;
     safes = PKCS12_unpack_authsafes(p12);
     for (i = 0; ok && i < sk_PKCS7_num(safes); i++) {
         PKCS7 *safe = sk_PKCS7_value(safes, i);
 
         if (PKCS7_type_is_encrypted(safe)) {
-            ok = is_bearable(safe->d.encrypted->enc_data->algorithm);
+            ok = is_bearable(found, safe->d.encrypted->enc_data->algorithm);
         } else if (PKCS7_type_is_data(safe)) {
             STACK_OF(PKCS12_SAFEBAG) *bags = PKCS12_unpack_p7data(safe);
 
-            ok = is_bearable_bags(bags);
+            ok = is_bearable_bags(found, bags);
             sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
         }
     }
@@ -360,7 +369,7 @@ static int read_pkcs12(struct store *store, struct found *found, const unsigned 
         PKCS12_free(p12);
         return -1;
     }
-    if (!is_bearable_pkcs12(p12)) {
+    if (!is_bearable_pkcs12(found, p12)) {
         store_raise(store, "the PKCS #12 is malformed, or its passphrase is hashed more than %d times",
                     ITERATIONS_MAX);
         goto out;

@@ -4,9 +4,13 @@
 
 #include "hw/container.h"
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +93,118 @@ static void padding(void)
     write_file("pad", "tls", 3, tls, sizeof(tls));
 }
 
+/* ---- files to be imported ---- */
+
+static void write_bio(const char *target, const char *name, BIO *bio)
+{
+    char *data = NULL;
+    long len = BIO_get_mem_data(bio, &data);
+
+    write_file(target, name, -1, data, (size_t)len);
+    BIO_free(bio);
+}
+
+static X509 *self_signed(EVP_PKEY *pkey)
+{
+    X509 *x509 = X509_new_ex(fuzz_libctx(), NULL);
+    X509_NAME *name = x509 != NULL ? X509_get_subject_name(x509) : NULL;
+
+    if (name == NULL ||
+        !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (unsigned char *)"name", -1, -1, 0) ||
+        !X509_set_issuer_name(x509, name) || !X509_set_version(x509, X509_VERSION_3) ||
+        !ASN1_INTEGER_set(X509_get_serialNumber(x509), 1) ||
+        X509_gmtime_adj(X509_getm_notBefore(x509), 0) == NULL ||
+        X509_gmtime_adj(X509_getm_notAfter(x509), 86400) == NULL || !X509_set_pubkey(x509, pkey) ||
+        X509_sign(x509, pkey, EVP_sha256()) <= 0)
+        fuzz_finding("no certificate");
+    return x509;
+}
+
+static void import_crl(X509 *x509, EVP_PKEY *pkey)
+{
+    X509_CRL *crl = X509_CRL_new_ex(fuzz_libctx(), NULL);
+    BIO *pem = BIO_new(BIO_s_mem()), *der = BIO_new(BIO_s_mem());
+
+    if (crl == NULL || !X509_CRL_set_version(crl, X509_CRL_VERSION_2) ||
+        !X509_CRL_set_issuer_name(crl, X509_get_subject_name(x509)) ||
+        !X509_CRL_set1_lastUpdate(crl, X509_get0_notBefore(x509)) ||
+        !X509_CRL_set1_nextUpdate(crl, X509_get0_notAfter(x509)) ||
+        X509_CRL_sign(crl, pkey, EVP_sha256()) <= 0 || !PEM_write_bio_X509_CRL(pem, crl) ||
+        !i2d_X509_CRL_bio(der, crl))
+        fuzz_finding("no CRL");
+    write_bio("import", "crl.pem", pem);
+    write_bio("import", "crl.der", der);
+    X509_CRL_free(crl);
+}
+
+static void import_pkcs12(const char *name, X509 *x509, EVP_PKEY *pkey, int rounds)
+{
+    PKCS12 *p12 =
+        PKCS12_create_ex("secret", "name", pkey, x509, NULL, 0, 0, rounds, rounds, 0, fuzz_libctx(), NULL);
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    if (p12 == NULL || !i2d_PKCS12_bio(bio, p12))
+        fuzz_finding("no PKCS #12");
+    write_bio("import", name, bio);
+    PKCS12_free(p12);
+}
+
+static void imports(void)
+{
+    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(fuzz_libctx(), NULL, "EC", "P-256");
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(fuzz_libctx(), "AES-256-CBC", NULL);
+    X509 *x509 = self_signed(pkey);
+    BIO *all = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem()), *der = BIO_new(BIO_s_mem()),
+        *old = BIO_new(BIO_s_mem()), *p7 = BIO_new(BIO_s_mem());
+    PKCS7 *bundle = PKCS7_new_ex(fuzz_libctx(), NULL);
+
+    if (!PEM_write_bio_PrivateKey(all, pkey, NULL, NULL, 0, NULL, NULL) || !PEM_write_bio_X509(all, x509) ||
+        !PEM_write_bio_PKCS8PrivateKey(key, pkey, cipher, "secret", 6, NULL, NULL) ||
+        !PEM_write_bio_PrivateKey_traditional(old, pkey, cipher, (unsigned char *)"secret", 6, NULL, NULL) ||
+        !i2d_X509_bio(der, x509) || !PKCS7_set_type(bundle, NID_pkcs7_signed) ||
+        !PKCS7_content_new(bundle, NID_pkcs7_data) || !PKCS7_add_certificate(bundle, x509) ||
+        !i2d_PKCS7_bio(p7, bundle))
+        fuzz_finding("the files to be imported");
+    write_bio("import", "all.pem", all);
+    write_bio("import", "encrypted.pem", key);
+    write_bio("import", "traditional.pem", old);
+    write_bio("import", "certificate.der", der);
+    write_bio("import", "bundle.p7b", p7);
+    import_crl(x509, pkey);
+    import_pkcs12("modern.p12", x509, pkey, 1000);
+    import_pkcs12("few.p12", x509, pkey, 1);
+    PKCS7_free(bundle);
+    X509_free(x509);
+    EVP_CIPHER_free(cipher);
+    EVP_PKEY_free(pkey);
+}
+
+/* ---- the console ---- */
+
+static void lines(void)
+{
+    static const char *const texts[] = {
+        "/certificate print detail",
+        "/certificate\nadd name=ca common-name=\"Local CA\" \\\n  days-valid=3650\nsign ca",
+        "/certificate set [find where name=\"a b\"] trusted=yes; print",
+        "# comment\n/certificate print where name~\"^a\" and (expired or !trusted) and days-valid>=30",
+        "/log print where message~\"acme\\|letsencrypt\"",
+        "/certificate add subject-alt-name=DNS:a.example,IP:192.0.2.1 common-name=\"\\41\\42\\\"\\$\\n\"",
+        "/ip service set www-ssl certificate=router-tls disabled=no tls-version=only-1.2",
+        "/certificate scep-server add ca-cert=local-ca path=/scep/ request-lifetime=1h30m",
+        "/certificate import file-name=router.p12 passphrase=\"\" ; .. ; /",
+        "/certificate remove 0,1,*2F",
+        "/certificate set [find where [find]] key-us",
+    };
+    char name[16];
+    size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        snprintf(name, sizeof(name), "line%zu", i);
+        write_file("console", name, -1, texts[i], strlen(texts[i]));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const TPMA_OBJECT both = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_USERWITHAUTH;
@@ -109,6 +225,8 @@ int main(int argc, char **argv)
     reference("passphrase", pkey, "handle=0x81010001;auth=ask");
     write_file("pem", "text", 0, pem, sizeof(pem) - 1);
     padding();
+    imports();
+    lines();
     EVP_PKEY_free(pkey);
     return EXIT_SUCCESS;
 }
