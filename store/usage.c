@@ -62,9 +62,12 @@ int store_usage_has(const char *text, const char *usage)
 {
     size_t len = strlen(usage);
 
-    for (; text != NULL && *text != '\0'; text = strchr(text, ','), text += text != NULL) {
+    while (text != NULL) {
         if (strncmp(text, usage, len) == 0 && (text[len] == ',' || text[len] == '\0'))
             return 1;
+        text = strchr(text, ',');
+        if (text != NULL)
+            text++;
     }
     return 0;
 }
