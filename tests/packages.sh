@@ -15,7 +15,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
         wrk sqlite3 gnutls-bin jq expect mandoc)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
-    bench=("${demo[@]}" tpm2-openssl binutils)
+    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa)
 }
 
 # Debian 13 has OpenSSL's old algorithms, which old PKCS #12 files use, in a package of their own.

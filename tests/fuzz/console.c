@@ -89,7 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     parse_free(statements);
-    complete_line(&console, text, strlen(text), on_word, NULL);
+    /* Also with the cursor within the line. */
+    for (i = 0; i <= strlen(text); i += 1 + i / 8)
+        complete_line(&console, text, i, on_word, NULL);
     free(text);
     return 0;
 }

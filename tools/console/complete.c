@@ -219,8 +219,10 @@ static int find_place(struct completion *c, const char *line, const char *end, s
     while (1) {
         char part[128];
 
-        p += strspn(p, " \t");
-        if (*p == '/' && place->command == NULL) {
+        /* Not by strspn: the line may go on behind the cursor. */
+        while (p < end && (*p == ' ' || *p == '\t'))
+            p++;
+        if (p < end && *p == '/' && place->command == NULL) {
             place->menu = console_menus[0];
             p++;
             continue;

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * signet-turns ROUNDS: how long whole processes take. Reads commands from standard input, one a line: a
+ * label, then the words of the command, all separated by tabs; "%n" in a word stands for the number of the
+ * round. They take turns, every other round backwards. Prints for each, separated by tabs: label, median,
+ * least and most milliseconds, and the most memory (KiB) that it had.
+ */
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define COMMANDS 100
+#define WORDS    40
+
+extern char **environ;
+
+struct command {
+    char *line; /* what words point into */
+    char *words[WORDS + 1];
+    double *ms;
+    long rss;
+};
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "signet-turns: %s\n", what);
+    exit(1);
+}
+
+static size_t read_commands(struct command *commands, int rounds)
+{
+    size_t count = 0, size = 0;
+    char *line = NULL, *next, *word;
+
+    while (getline(&line, &size, stdin) > 0) {
+        struct command *command = &commands[count++];
+        size_t n = 0;
+
+        if (count > COMMANDS)
+            die("too many commands");
+        line[strcspn(line, "\n")] = '\0';
+        command->line = next = strdup(line);
+        command->ms = calloc((size_t)rounds, sizeof(double));
+        while ((word = strsep(&next, "\t")) != NULL && n < WORDS)
+            command->words[n++] = word;
+        if (n < 2 || command->ms == NULL)
+            die("a line is no label with a command");
+    }
+    free(line);
+    return count;
+}
+
+/* The word with the round's number in it; the caller's. */
+static char *fill_in(const char *word, int round)
+{
+    const char *mark = strstr(word, "%n");
+    char *text = NULL;
+
+    if (asprintf(&text, mark != NULL ? "%.*s%d%s" : "%.*s",
+                 mark != NULL ? (int)(mark - word) : (int)strlen(word), word, round,
+                 mark != NULL ? mark + 2 : "") < 0)
+        die("out of memory");
+    return text;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void run(struct command *command, int round, const posix_spawn_file_actions_t *quiet)
+{
+    char *words[WORDS + 1] = {NULL};
+    struct rusage usage;
+    double begin;
+    int status, i;
+    pid_t pid;
+
+    for (i = 0; command->words[i + 1] != NULL; i++)
+        words[i] = fill_in(command->words[i + 1], round);
+    begin = now();
+    if (posix_spawnp(&pid, words[0], quiet, NULL, words, environ) != 0 ||
+        wait4(pid, &status, 0, &usage) != pid)
+        die(words[0]);
+    command->ms[round] = now() - begin;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "signet-turns: %s failed: %s\n", command->words[0], words[i - 1]);
+        exit(1);
+    }
+    if (usage.ru_maxrss > command->rss)
+        command->rss = usage.ru_maxrss;
+    for (i = 0; words[i] != NULL; i++)
+        free(words[i]);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+    static struct command commands[COMMANDS];
+    int rounds = argc == 2 ? atoi(argv[1]) : 0, round;
+    posix_spawn_file_actions_t quiet;
+    size_t count, i;
+
+    if (rounds < 1 || rounds > 1000)
+        die("usage: signet-turns ROUNDS <COMMANDS");
+    count = read_commands(commands, rounds);
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    for (round = 0; round < rounds; round++) {
+        for (i = 0; i < count; i++)
+            run(&commands[round % 2 == 0 ? i : count - 1 - i], round, &quiet);
+    }
+    for (i = 0; i < count; i++) {
+        qsort(commands[i].ms, (size_t)rounds, sizeof(double), by_size);
+        printf("%s\t%.2f\t%.2f\t%.2f\t%ld\n", commands[i].words[0], commands[i].ms[rounds / 2],
+               commands[i].ms[0], commands[i].ms[rounds - 1], commands[i].rss);
+    }
+    return 0;
+}
