@@ -87,11 +87,11 @@ for n in $sizes; do
     turn "count|$n" "${run[@]}" '/certificate print count-only'
     turn "where|$n" "${run[@]}" "/certificate print where name=$middle"
     turn "get|$n" "${run[@]}" "/certificate get $middle fingerprint"
-    turn "issue|$n" "${run[@]}" '/certificate add name=i%n common-name=i key-size=prime256v1; /certificate sign [find where name~"^i" !private-key] ca=ca'
+    turn "issue|$n" "${run[@]}" '/certificate add name=i%n common-name=i key-size=prime256v1; /certificate sign i%n ca=ca'
     # ---- easy-rsa: its index is as long ----
-    export EASYRSA_PKI=$work/pki-$n EASYRSA_BATCH=1 EASYRSA_ALGO=ec EASYRSA_CURVE=prime256v1 EASYRSA_REQ_CN=ca
+    export EASYRSA_PKI=$work/pki-$n EASYRSA_BATCH=1 EASYRSA_ALGO=ec EASYRSA_CURVE=prime256v1
     "$easyrsa" init-pki >log 2>&1 || die "$(<log)"
-    "$easyrsa" build-ca nopass >log 2>&1 || die "$(<log)"
+    EASYRSA_REQ_CN=ca "$easyrsa" build-ca nopass >log 2>&1 || die "$(<log)"
     awk -v n="$n" 'BEGIN { for (i = 0; i < n; i++) printf "V\t361121000000Z\t\t%032X\tunknown\t/CN=n%d\n", i + 1, i }' >"$EASYRSA_PKI/index.txt"
     turn "easyrsa|$n" env "EASYRSA_PKI=$EASYRSA_PKI" "$easyrsa" build-server-full i%n nopass
 done

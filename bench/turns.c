@@ -58,13 +58,21 @@ static size_t read_commands(struct command *commands, int rounds)
 /* The word with the round's number in it; the caller's. */
 static char *fill_in(const char *word, int round)
 {
-    const char *mark = strstr(word, "%n");
     char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
 
-    if (asprintf(&text, mark != NULL ? "%.*s%d%s" : "%.*s",
-                 mark != NULL ? (int)(mark - word) : (int)strlen(word), word, round,
-                 mark != NULL ? mark + 2 : "") < 0)
+    if (out == NULL)
         die("out of memory");
+    for (; *word != '\0'; word++) {
+        if (word[0] == '%' && word[1] == 'n') {
+            fprintf(out, "%d", round);
+            word++;
+        } else {
+            fputc(*word, out);
+        }
+    }
+    fclose(out);
     return text;
 }
 

@@ -146,7 +146,8 @@ int store_trust_touch_crl(struct store *store);
 int store_trust_write(struct store *store);
 /* Removes the trust folders that killed processes have left. */
 void store_trust_sweep(struct store *store);
-/* The system's roots, PEM. */
-#define STORE_BUILTIN_ROOTS "/etc/ssl/certs/ca-certificates.crt"
+/* The system's roots, PEM; and the same as OpenSSL's hashed folder, where the system has one. */
+#define STORE_BUILTIN_HASHED "/etc/ssl/certs"
+#define STORE_BUILTIN_ROOTS  "/etc/ssl/certs/ca-certificates.crt"
 
 #endif
