@@ -55,6 +55,8 @@ static void skip_blanks(struct parser *parser)
     while (parser->p < parser->end) {
         if (is_blank(*parser->p))
             advance(parser);
+        else if (*parser->p == '\\' && peek(parser, 1) == '\r' && peek(parser, 2) == '\n')
+            advance(parser), advance(parser), advance(parser);
         else if (*parser->p == '\\' && (peek(parser, 1) == '\n' || is_blank(peek(parser, 1))))
             advance(parser), advance(parser);
         else
