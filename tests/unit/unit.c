@@ -78,6 +78,32 @@ int unit_raised(struct unit *unit, enum hw_reason reason, const char *text)
     return ok;
 }
 
+static FILE *caught, *real_stderr;
+static char *caught_text;
+static size_t caught_len;
+
+void unit_catch(void)
+{
+    caught = open_memstream(&caught_text, &caught_len);
+    if (caught == NULL)
+        die("open_memstream");
+    real_stderr = stderr;
+    stderr = caught;
+}
+
+int unit_caught(const char *text)
+{
+    int ok;
+
+    stderr = real_stderr;
+    fclose(caught);
+    ok = strstr(caught_text, text) != NULL;
+    if (!ok)
+        fprintf(stderr, "\nexpected \"%s\" in: %s\n", text, caught_text);
+    free(caught_text);
+    return ok;
+}
+
 int unit_run(const char *suite, CU_TestInfo *tests)
 {
     CU_SuiteInfo suites[] = {{suite, NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};

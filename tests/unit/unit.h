@@ -27,6 +27,10 @@ void unit_forget(struct unit *unit);
 /* Was exactly one error raised, of this reason and with this in its text? Forgets it. */
 int unit_raised(struct unit *unit, enum hw_reason reason, const char *text);
 
+/* Keeps what is written to stderr until unit_caught, which tells whether this text is in it. */
+void unit_catch(void);
+int unit_caught(const char *text);
+
 /* Runs the tests; what main returns. */
 int unit_run(const char *suite, CU_TestInfo *tests);
 
