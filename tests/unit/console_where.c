@@ -121,7 +121,7 @@ static void combinations(void)
 
 static void mistakes(void)
 {
-    char deep[400];
+    char deep[400], pattern[1100] = "name~";
 
     CU_ASSERT(wrong("colour=red", "/test has no property or flag colour (line 1 column 1)"));
     CU_ASSERT(wrong("trusted and bogus", "bogus (line 1 column 13)"));
@@ -133,6 +133,10 @@ static void mistakes(void)
     memset(deep, '!', sizeof(deep));
     strcpy(deep + 200, "trusted");
     CU_ASSERT(wrong(deep, "nested too deeply"));
+    memset(pattern + 5, 'a', 1000);
+    CU_ASSERT_EQUAL(matching(pattern), 0);
+    pattern[1005] = 'a';
+    CU_ASSERT(wrong(pattern, "1000 characters at most"));
 }
 
 static void hints(void)

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of a regular expression. The C library descends for each parenthesis. */
+#define PATTERN_MAX 1000
+
 enum where_kind { WHERE_AND, WHERE_OR, WHERE_NOT, WHERE_FLAG, WHERE_COMPARE, WHERE_ID };
 
 struct where {
@@ -119,8 +122,11 @@ static struct where *read_bare(struct reader *reader, const struct word *word)
 static int compile(struct reader *reader, struct where *where)
 {
     char why[128];
-    int error = regcomp(&where->regex, where->text, REG_EXTENDED | REG_NOSUB);
+    int error;
 
+    if (strlen(where->text) > PATTERN_MAX)
+        return console_fail(reader->console, "a regular expression has %d characters at most", PATTERN_MAX);
+    error = regcomp(&where->regex, where->text, REG_EXTENDED | REG_NOSUB);
     where->has_regex = error == 0;
     if (error == 0)
         return 1;
