@@ -63,6 +63,23 @@ void store_found_clear(struct found *found)
 
 /* ---- how much work a password costs ---- */
 
+/* scrypt's N, r and p (RFC 7914) multiplied: that many times 128 bytes are mixed, which takes about as long
+ * as a round of PBKDF2. OpenSSL bounds the memory only, and p can make hours of it. */
+static int64_t scrypt_rounds(const X509_ALGOR *kdf)
+{
+    SCRYPT_PARAMS *params = NULL;
+    int64_t n, r, p, rounds = -1;
+
+    if (kdf->parameter != NULL && kdf->parameter->type == V_ASN1_SEQUENCE)
+        params = ASN1_item_unpack(kdf->parameter->value.sequence, ASN1_ITEM_rptr(SCRYPT_PARAMS));
+    if (params != NULL && ASN1_INTEGER_get_int64(&n, params->costParameter) &&
+        ASN1_INTEGER_get_int64(&r, params->blockSize) &&
+        ASN1_INTEGER_get_int64(&p, params->parallelizationParameter) && n > 0 && r > 0 && p > 0)
+        rounds = n <= ITERATIONS_MAX / r && n * r <= ITERATIONS_MAX / p ? n * r * p : INT64_MAX;
+    SCRYPT_PARAMS_free(params);
+    return rounds;
+}
+
 /* Rounds that an encryption asks for (PKCS #5 v1.5 and v2, PKCS #12); -1 if that can't be told. */
 static int64_t iterations(const X509_ALGOR *algorithm)
 {
@@ -88,7 +105,7 @@ static int64_t iterations(const X509_ALGOR *algorithm)
                 rounds = -1;
             PBKDF2PARAM_free(pbkdf2);
         } else if (kdf != NULL && OBJ_obj2nid(kdf->algorithm) == NID_id_scrypt) {
-            rounds = 1; /* OpenSSL bounds its memory */
+            rounds = scrypt_rounds(kdf);
         }
         PBE2PARAM_free(pbes2);
     } else {

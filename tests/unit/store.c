@@ -386,6 +386,55 @@ static void round_trip(void)
     store_free(third);
 }
 
+/* Writes files/costly.pem: what looks like a key that is encrypted like this. Frees algorithm. */
+static int write_encrypted(struct store *store, X509_ALGOR *algorithm)
+{
+    X509_SIG *sig = X509_SIG_new();
+    BIO *bio = BIO_new(BIO_s_mem());
+    ASN1_OCTET_STRING *octets = NULL;
+    X509_ALGOR *place = NULL;
+    char *data = NULL;
+    long len;
+    int ok = algorithm != NULL && sig != NULL && bio != NULL;
+
+    if (ok) {
+        X509_SIG_getm(sig, &place, &octets);
+        ok = X509_ALGOR_copy(place, algorithm) &&
+             ASN1_OCTET_STRING_set(octets, (const unsigned char *)"0123456789abcdef", 16) &&
+             PEM_write_bio_PKCS8(bio, sig);
+    }
+    len = BIO_get_mem_data(bio, &data);
+    ok = ok && store_file_write(store, "costly.pem", data, (size_t)len);
+    BIO_free(bio);
+    X509_SIG_free(sig);
+    X509_ALGOR_free(algorithm);
+    return ok;
+}
+
+/* A file must not keep the router busy for an hour. */
+static void costly_passphrases(void)
+{
+    struct store *store = open_store("costly");
+    unsigned char salt[8] = {0}, iv[16] = {0};
+    struct store_import result;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+    CU_ASSERT(write_encrypted(store, PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), 2048, salt, sizeof(salt), iv, -1)));
+    CU_ASSERT(import(store, "costly.pem", "secret", &result) && result.decryption_failures == 1);
+    CU_ASSERT(
+        write_encrypted(store, PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), 10000001, salt, sizeof(salt), iv, -1)));
+    CU_ASSERT_FALSE(import(store, "costly.pem", "secret", &result));
+    CU_ASSERT(raised("hashed more than 10000000 times"));
+    CU_ASSERT(write_encrypted(store,
+                              PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt, sizeof(salt), iv, 16384, 8, 1)));
+    CU_ASSERT(import(store, "costly.pem", "secret", &result) && result.decryption_failures == 1);
+    CU_ASSERT(write_encrypted(
+        store, PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt, sizeof(salt), iv, 65536, 2, 1000)));
+    CU_ASSERT_FALSE(import(store, "costly.pem", "secret", &result));
+    CU_ASSERT(raised("hashed more than 10000000 times"));
+    store_free(store);
+}
+
 static void bad_files(void)
 {
     struct store *store = open_store("bad");
@@ -419,6 +468,7 @@ int main(void)
         {"flags", flags},
         {"export and import", round_trip},
         {"files that are no use", bad_files},
+        {"costly passphrases", costly_passphrases},
         CU_TEST_INFO_NULL,
     };
     const char *above = getenv("TMPDIR");
