@@ -212,6 +212,17 @@ static int migrate(struct store *store, int64_t version)
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK || store_raise_db(store);
 }
 
+/* A database of version 0 is a new one, or another program's. */
+static int is_empty(struct store *store)
+{
+    int64_t objects = store_number(store, 0, "SELECT count(*) FROM sqlite_schema", "");
+
+    if (objects > 0)
+        store_raise(store, "%s/signet.db is another program's database, not a store of signet: left alone",
+                    store->home);
+    return objects == 0;
+}
+
 int store_schema_migrate(struct store *store)
 {
     int64_t version = store_number(store, 0, "PRAGMA user_version", "");
@@ -228,7 +239,7 @@ int store_schema_migrate(struct store *store)
             store, "the store %s/signet.db was written by a later signet (schema %d, this one knows %d)",
             store->home, (int)version, (int)VERSION);
     else
-        ok = version >= 0 && migrate(store, version);
+        ok = version >= 0 && (version > 0 || is_empty(store)) && migrate(store, version);
     if (ok && store_run(store, "COMMIT", ""))
         return 1;
     sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
