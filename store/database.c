@@ -2,8 +2,10 @@
 /* SQLite: the schema and its migrations, statements with bound parameters, errors. */
 #include "private.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* Each brings the schema from the version that is its index to the next. Never changed once released; a new
  * version is a new entry. */
@@ -87,9 +89,20 @@ static const char *const migrations[] = {
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
+/* A journal that finds no inode, SQLite tries to open without making it; the error is then that of the second
+ * try. */
+static int is_disk_full(struct store *store, int error)
+{
+    struct statvfs disk;
+
+    return error == ENOSPC || error == EDQUOT ||
+           (error == ENOENT && statvfs(store->home, &disk) == 0 &&
+            (disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0)));
+}
+
 int store_raise_db(struct store *store)
 {
-    int rc = sqlite3_extended_errcode(store->db);
+    int rc = sqlite3_extended_errcode(store->db), error = sqlite3_system_errno(store->db);
 
     switch (rc & 0xff) {
     case SQLITE_BUSY:
@@ -97,6 +110,14 @@ int store_raise_db(struct store *store)
         return store_raise(store,
                            "the store is busy: another program has been writing to it for ten seconds; "
                            "try again");
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+        if (rc == SQLITE_CANTOPEN_SYMLINK)
+            return store_raise(store, "the store %s/signet.db is a link: not opened", store->home);
+        if (!is_disk_full(store, error))
+            return store_raise(store, "the store %s/signet.db: %s (%s)", store->home,
+                               sqlite3_errmsg(store->db), error != 0 ? strerror(error) : sqlite3_errstr(rc));
+        /* fall through */
     case SQLITE_FULL:
         return store_raise(store, "the disk is full: nothing was changed in %s/signet.db", store->home);
     case SQLITE_READONLY:

@@ -129,7 +129,7 @@ static int open_database(struct store *store)
                          NULL);
     umask(mask);
     if (rc != SQLITE_OK)
-        return store_raise(store, "the store %s can't be opened: %s", path, sqlite3_errstr(rc));
+        return store_raise_db(store);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
