@@ -60,7 +60,9 @@ int store_sync_folder(const char *path)
 
 /* ---- temporary files ---- */
 
-#define TEMPORARY ".signet."
+#define TEMPORARY    ".signet."
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define SWEEP_DEPTH  16
 
 /* Opens a new file, 0600, whose lock tells sweep_folder that somebody is still at it. template ends with
  * XXXXXX. Returns the descriptor, or -1 with errno. */
@@ -80,23 +82,35 @@ static int open_temporary(char *template)
     }
 }
 
-/* Removes what processes that were killed have left in a folder. */
-static void sweep_folder(const char *path)
+static void sweep_file(int folder, const char *name)
 {
-    DIR *folder = opendir(path);
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(folder, name, 0);
+    close(fd);
+}
+
+/* Removes what processes that were killed have left in a folder, which this closes, and down to depth levels
+ * of folders below it. */
+static void sweep_folder(int fd, int depth)
+{
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
-    int fd;
 
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) != 0 ||
-            (fd = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
-            continue;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            unlinkat(dirfd(folder), entry->d_name, 0);
-        close(fd);
+        if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) == 0)
+            sweep_file(fd, entry->d_name);
+        else if (depth > 0 && entry->d_name[0] != '.' &&
+                 (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
+            sweep_folder(openat(fd, entry->d_name, FOLDER_FLAGS | O_NOFOLLOW), depth - 1);
     }
     if (folder != NULL)
         closedir(folder);
+    else if (fd >= 0)
+        close(fd);
 }
 
 void store_files_sweep(struct store *store)
@@ -104,7 +118,7 @@ void store_files_sweep(struct store *store)
     char *path = store_file_path(store, "");
 
     if (path != NULL)
-        sweep_folder(path);
+        sweep_folder(open(path, FOLDER_FLAGS), SWEEP_DEPTH);
     OPENSSL_free(path);
 }
 
@@ -138,7 +152,7 @@ int store_write_path(struct store *store, const char *path, const void *data, si
                                   path) >= (int)sizeof(temporary))
         return store_raise(store, "%s: %s", path, strerror(ENAMETOOLONG));
     snprintf(folder, sizeof(folder), "%.*s", folder_len, path);
-    sweep_folder(folder);
+    sweep_folder(open(folder, FOLDER_FLAGS), 0);
     fd = open_temporary(temporary);
     if (fd < 0)
         return store_raise(store, "%s can't be written: %s", path, strerror(errno));
