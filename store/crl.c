@@ -162,16 +162,6 @@ X509_CRL *store_crl_parse(struct store *store, const unsigned char *data, size_t
     return crl;
 }
 
-static int64_t crl_seconds(const ASN1_TIME *time)
-{
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days = 0, rest = 0;
-    int ok = time != NULL && epoch != NULL && ASN1_TIME_diff(&days, &rest, epoch, time);
-
-    ASN1_TIME_free(epoch);
-    return ok ? (int64_t)days * 86400 + rest : 0;
-}
-
 /* Fills the row id, or CA's row, or a new one if both are 0; sets *id. */
 static int write_crl(struct store *store, X509_CRL *crl, int64_t ca, const char *url, int64_t *id)
 {
@@ -202,7 +192,7 @@ static int write_crl(struct store *store, X509_CRL *crl, int64_t ca, const char 
                   "UPDATE crl SET issuer = ?, issuer_hash = ?, number = ?, this_update = ?, next_update = ?, "
                   "count = ?, der = ? WHERE id = ?",
                   "titiiibi", issuer, (int64_t)X509_NAME_hash_ex(name, store_crypto(store), NULL, NULL), hex,
-                  crl_seconds(X509_CRL_get0_lastUpdate(crl)), crl_seconds(X509_CRL_get0_nextUpdate(crl)),
+                  store_seconds(X509_CRL_get0_lastUpdate(crl)), store_seconds(X509_CRL_get0_nextUpdate(crl)),
                   revoked > 0 ? (int64_t)revoked : 0, der, (size_t)len, *id) &&
         store_trust_touch(store);
 out:

@@ -159,16 +159,14 @@ static int put_digest(struct store_cert *cert, const X509 *x509)
     return put(cert, STORE_DIGEST_ALGORITHM, OPENSSL_strdup(text));
 }
 
-static int64_t seconds(const ASN1_TIME *time)
+int64_t store_seconds(const ASN1_TIME *time)
 {
-    int days = 0, rest = 0;
     ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int64_t result = 0;
+    int days = 0, rest = 0;
+    int ok = time != NULL && epoch != NULL && ASN1_TIME_diff(&days, &rest, epoch, time);
 
-    if (epoch != NULL && ASN1_TIME_diff(&days, &rest, epoch, time))
-        result = (int64_t)days * 86400 + rest;
     ASN1_TIME_free(epoch);
-    return result;
+    return ok ? (int64_t)days * 86400 + rest : 0;
 }
 
 static int put_fingerprint(struct store *store, struct store_cert *cert)
@@ -221,8 +219,8 @@ int store_cert_describe(struct store *store, struct store_cert *cert, X509 *x509
          put(cert, STORE_CUSTODY, OPENSSL_strdup(""));
     if (!ok)
         return store_raise_ssl(store, "the certificate can't be described");
-    cert->not_before = seconds(X509_get0_notBefore(x509));
-    cert->not_after = seconds(X509_get0_notAfter(x509));
+    cert->not_before = store_seconds(X509_get0_notBefore(x509));
+    cert->not_after = store_seconds(X509_get0_notAfter(x509));
     cert->days_valid = (int)((cert->not_after - cert->not_before + 86399) / 86400);
     cert->is_authority = X509_check_ca(x509) == 1;
     cert->path_length = (int)X509_get_pathlen(x509);

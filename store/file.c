@@ -48,6 +48,17 @@ char *store_file_path(struct store *store, const char *name)
     return path;
 }
 
+void store_file_stem(char *stem, size_t size, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    char *dot;
+
+    OPENSSL_strlcpy(stem, slash != NULL ? slash + 1 : name, size);
+    dot = strrchr(stem, '.');
+    if (dot != NULL && dot != stem)
+        *dot = '\0';
+}
+
 int store_sync_folder(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -180,18 +180,6 @@ static int put_crl(struct store *store, struct store_import *import, X509_CRL *c
 
 /* ---- the file ---- */
 
-/* "router" of "folder/router.p12". */
-static void base_name(char *base, size_t size, const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    char *dot;
-
-    OPENSSL_strlcpy(base, slash != NULL ? slash + 1 : file, size);
-    dot = strrchr(base, '.');
-    if (dot != NULL && dot != base)
-        *dot = '\0';
-}
-
 static int put_all(struct store *store, struct store_import *import, struct found *found)
 {
     char base[200];
@@ -201,7 +189,7 @@ static int put_all(struct store *store, struct store_import *import, struct foun
     if (import->name != NULL)
         OPENSSL_strlcpy(base, import->name, sizeof(base));
     else
-        base_name(base, sizeof(base), import->file);
+        store_file_stem(base, sizeof(base), import->file);
     if (!store_begin(store))
         return 0;
     for (i = 0; ok && i < sk_X509_num(found->certificates); i++)

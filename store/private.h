@@ -133,6 +133,11 @@ int store_crl_insert(struct store *store, X509_CRL *crl, int64_t ca, const char 
 /* Is a setting of STORE_SETTINGS this? */
 int store_setting_is(struct store *store, const char *name, const char *value);
 
+/* ---- describe.c ---- */
+
+/* Seconds since 1970; 0 if time is NULL or malformed. */
+int64_t store_seconds(const ASN1_TIME *time);
+
 /* ---- verify.c ---- */
 
 void store_verifier_free(struct store *store);
@@ -146,8 +151,7 @@ int store_trust_touch_crl(struct store *store);
 int store_trust_write(struct store *store);
 /* Removes the trust folders that killed processes have left. */
 void store_trust_sweep(struct store *store);
-/* The system's roots, PEM; and the same as OpenSSL's hashed folder, where the system has one. */
+/* The system's roots as OpenSSL's hashed folder, where the system has one. */
 #define STORE_BUILTIN_HASHED "/etc/ssl/certs"
-#define STORE_BUILTIN_ROOTS  "/etc/ssl/certs/ca-certificates.crt"
 
 #endif

@@ -420,6 +420,13 @@ out:
 
 /* ---- any of them ---- */
 
+static int raise_nothing(struct store *store)
+{
+    return store_raise(
+        store, "the file holds nothing that can be imported: expected certificates, keys or CRLs as PEM "
+               "or DER, PKCS #12 or PKCS #7");
+}
+
 static int read_der(struct store *store, struct found *found, const unsigned char *data, size_t len,
                     const char *passphrase)
 {
@@ -435,9 +442,7 @@ static int read_der(struct store *store, struct found *found, const unsigned cha
     if (read_pkcs7(store, found, data, (long)len) || read_der_key(store, found, data, len, passphrase))
         return 1;
     ERR_clear_error();
-    return store_raise(
-        store, "the file holds nothing that can be imported: expected certificates, keys or CRLs as PEM "
-               "or DER, PKCS #12 or PKCS #7");
+    return raise_nothing(store);
 }
 
 int store_found_read(struct store *store, struct found *found, const unsigned char *data, size_t len,
@@ -448,7 +453,12 @@ int store_found_read(struct store *store, struct found *found, const unsigned ch
     if (found->certificates == NULL || found->crls == NULL)
         return store_raise(store, "out of memory");
     ERR_clear_error();
-    if (memmem(data, len, "-----BEGIN ", 11) != NULL)
-        return read_pem(store, found, data, len, passphrase);
-    return read_der(store, found, data, len, passphrase);
+    if (memmem(data, len, "-----BEGIN ", 11) == NULL)
+        return read_der(store, found, data, len, passphrase);
+    if (!read_pem(store, found, data, len, passphrase))
+        return 0;
+    if (sk_X509_num(found->certificates) > 0 || sk_X509_CRL_num(found->crls) > 0 || found->keys_count > 0 ||
+        found->decryption_failures > 0)
+        return 1;
+    return raise_nothing(store);
 }

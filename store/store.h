@@ -38,7 +38,7 @@ struct store_config {
      * "custody" (signet(7)). NULL: said why. */
     OSSL_LIB_CTX *(*crypto)(void *arg);
 
-    /* One line each, without a newline. */
+    /* These three must be there. One line each, without a newline. */
     void (*error)(void *arg, const char *text);
     void (*warn)(void *arg, const char *text);
     /* Called when long work begins (text is "generating …") and about ten times a second during it (text is
@@ -231,6 +231,8 @@ const char *store_home(const struct store *store);
 /* The path of a file below files/, the caller's (OPENSSL_free). NULL: the name would lead out of there; said
  * so. */
 char *store_file_path(struct store *store, const char *name);
+/* "router" of "folder/router.p12". */
+void store_file_stem(char *stem, size_t size, const char *name);
 /* Writes a file below files/ whole or not at all, 0600. */
 int store_file_write(struct store *store, const char *name, const void *data, size_t len);
 /* Reads one; the caller wipes and frees (OPENSSL_clear_free) *len + 1 bytes, the last of which is 0. */
@@ -264,6 +266,8 @@ int store_key_remove(struct store *store, int64_t id);
  * "none" or a list of store_uses: which of them trust the system's roots, too). */
 #define STORE_SETTINGS        "/certificate/settings"
 #define STORE_BUILTIN_DEFAULT "fetch"
+/* The system's roots, PEM. */
+#define STORE_BUILTIN_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 
 /* "/certificate/settings", "crl-use". The caller's (OPENSSL_free); NULL: not set. */
 char *store_setting_get(struct store *store, const char *menu, const char *name);

@@ -9,4 +9,7 @@
 
 extern const struct command certificate_commands[];
 
+/* What trust-store takes. */
+extern const char *const certificate_trust_values[];
+
 #endif

@@ -96,18 +96,6 @@ static const struct property sign_request_parameters[] = {
     END,
 };
 
-/* "router" of "folder/router.pem". */
-static void base_name(char *base, size_t size, const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    char *dot;
-
-    OPENSSL_strlcpy(base, slash != NULL ? slash + 1 : file, size);
-    dot = strrchr(base, '.');
-    if (dot != NULL && dot != base)
-        *dot = '\0';
-}
-
 static int run_sign_request(struct call *call)
 {
     const char *file = call_text(call, "file-name"), *days = call_text(call, "days-valid"),
@@ -119,7 +107,7 @@ static int run_sign_request(struct call *call)
         return 0;
     if (ca == 0)
         return console_fail(call->console, "missing value(s) of argument(s) ca");
-    base_name(base, sizeof(base), file);
+    store_file_stem(base, sizeof(base), file);
     if (!store_request_sign(console_store(call->console), file, ca, days != NULL ? atoi(days) : 365,
                             name != NULL ? name : base, &id))
         return 0;
@@ -130,16 +118,13 @@ static int run_sign_request(struct call *call)
 /* ---- import ---- */
 
 static const char *const import_custodies[] = {"file", "tpm", NULL};
-static const char *const trust_values[] = {"all",     "api",  "dns", "eap", "fetch",
-                                           "hotspot", "sstp", "www", NULL};
-
 static const struct property import_parameters[] = {
     {"file-name", TYPE_FILE, PROP_NEEDED, NULL, 0, 0, NULL, "PEM, DER, PKCS #12, PKCS #7 or TSS2 PRIVATE KEY",
      0},
     {"passphrase", TYPE_SECRET, 0, NULL, 0, 0, NULL, "of what is encrypted in it", 0},
     {"name", TYPE_TEXT, 0, NULL, 0, 0, NULL, "of the certificate; without it as the file", 0},
     {"trusted", TYPE_BOOL, 0, NULL, 0, 0, "no", "yes or no", 0},
-    {"trust-store", TYPE_LIST, 0, trust_values, 0, 0, "all", "what it is trusted for", 0},
+    {"trust-store", TYPE_LIST, 0, certificate_trust_values, 0, 0, "all", "what it is trusted for", 0},
     {"custody", TYPE_ENUM, 0, import_custodies, 0, 0, "file",
      "tpm: the key is wrapped to the TPM and kept so", 0},
     END,

@@ -23,8 +23,8 @@ enum {
 };
 
 static const char *const custodies[] = {"auto", "tpm", "file", NULL};
-static const char *const trust_values[] = {"all",     "api",  "dns", "eap", "fetch",
-                                           "hotspot", "sstp", "www", NULL};
+const char *const certificate_trust_values[] = {"all",     "api",  "dns", "eap", "fetch",
+                                                "hotspot", "sstp", "www", NULL};
 /* In add and set md5 and sha1 are known, and refused by name. */
 static const char *const digests[] = {"md5", "sha1", "sha256", "sha384", "sha512", NULL};
 
@@ -51,7 +51,7 @@ static const struct property properties[] = {
      "names it is valid for: DNS:host,IP:address,email:name@host,URI:url", STORE_SUBJECT_ALT_NAME},
     {"days-valid", TYPE_NUMBER, PROP_BOTH, NULL, 1, 36500, "365", "from signing", FIELD_DAYS_VALID},
     {"trusted", TYPE_BOOL, PROP_BOTH, NULL, 0, 0, "no", "in the trust store", FIELD_TRUSTED},
-    {"trust-store", TYPE_LIST, PROP_BOTH, trust_values, 0, 0, "all", "what it is trusted for",
+    {"trust-store", TYPE_LIST, PROP_BOTH, certificate_trust_values, 0, 0, "all", "what it is trusted for",
      STORE_TRUST_STORE},
     {"key-usage", TYPE_LIST, PROP_BOTH, store_usages, 0, 0,
      "digital-signature,key-encipherment,data-encipherment,key-cert-sign,crl-sign,tls-server,tls-client",

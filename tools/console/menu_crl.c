@@ -8,7 +8,6 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-#define ROOTS   "/etc/ssl/certs/ca-certificates.crt"
 #define CRL_MAX (16 << 20) /* bytes */
 
 /* ---- crl ---- */
@@ -282,7 +281,7 @@ static char *builtin_value(struct console *console, const struct menu *menu, con
 static int builtin_each(struct console *console, const struct menu *menu, const struct hint *hint,
                         item_fn *fn, void *arg)
 {
-    BIO *bio = BIO_new_file(ROOTS, "r");
+    BIO *bio = BIO_new_file(STORE_BUILTIN_ROOTS, "r");
     int64_t id = 0;
     X509 *x509;
     int wanted = 1;
@@ -290,7 +289,8 @@ static int builtin_each(struct console *console, const struct menu *menu, const 
     (void)menu;
     if (bio == NULL) {
         ERR_clear_error();
-        return console_fail(console, "the system's roots, %s, can't be read: install ca-certificates", ROOTS);
+        return console_fail(console, "the system's roots, %s, can't be read: install ca-certificates",
+                            STORE_BUILTIN_ROOTS);
     }
     while (wanted && (x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
         struct item item = {.id = ++id, .data = x509};
