@@ -8,7 +8,8 @@ page=$BUILD/tools/signet.1
 for file in "$page" "$ROOT/provider/signet.7"; do
     check "${file##*/}" mandoc -T lint -W warning "$file"
 done
-mandoc -T ascii "$page" | col -b >"$T/page"
+# Without what makes words bold on a line printer.
+mandoc -T ascii "$page" | sed 's/.\x08//g' >"$T/page"
 
 # section MENU: its part of the page.
 section() { awk -v menu="$1" '/^   [^ ]/ { on = $1 == menu && NF == 1 } /^[A-Z]/ { on = 0 } on' "$T/page"; }

@@ -5,7 +5,11 @@ if [ -z "${SIGNET_IN_NAMESPACE:-}" ]; then
     # A small disk of its own, which nobody else sees and which is gone with this script.
     user=(--user --map-root-user)
     if ((EUID == 0)); then user=(); fi
-    SIGNET_IN_NAMESPACE=yes exec unshare "${user[@]}" --mount -- bash "$0"
+    # In a chroot the root is no mount point, whose propagation could be changed; there the namespace around it has
+    # seen to that.
+    propagation=()
+    unshare "${user[@]}" --mount -- true 2>/dev/null || propagation=(--propagation unchanged)
+    SIGNET_IN_NAMESPACE=yes exec unshare "${user[@]}" --mount "${propagation[@]}" -- bash "$0"
 fi
 unset SIGNET_IN_NAMESPACE
 . "$(dirname "$0")/../lib.sh"
