@@ -41,7 +41,8 @@ missing() {
 
 enabled_services() {
     if command -v systemctl >/dev/null; then
-        systemctl --root=/ list-unit-files --no-legend --state=enabled "${services[@]}" | cut -d' ' -f1 | sort
+        # Since systemd 257 it fails if there is none.
+        { systemctl --root=/ list-unit-files --no-legend --state=enabled "${services[@]}" || :; } | cut -d' ' -f1 | sort
     fi
 }
 
