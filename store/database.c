@@ -100,6 +100,16 @@ static int is_disk_full(struct store *store, int error)
             (disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0)));
 }
 
+/* SQLite keeps no error of the system's when a commit fails. */
+static const char *system_reason(int rc, int error)
+{
+    if (error != 0)
+        return strerror(error);
+    return rc == SQLITE_IOERR_WRITE
+               ? "writing failed: the limit of a file's size or a quota, or the disk's fault"
+               : sqlite3_errstr(rc);
+}
+
 int store_raise_db(struct store *store)
 {
     int rc = sqlite3_extended_errcode(store->db), error = sqlite3_system_errno(store->db);
@@ -116,7 +126,7 @@ int store_raise_db(struct store *store)
             return store_raise(store, "the store %s/signet.db is a link: not opened", store->home);
         if (!is_disk_full(store, error))
             return store_raise(store, "the store %s/signet.db: %s (%s)", store->home,
-                               sqlite3_errmsg(store->db), error != 0 ? strerror(error) : sqlite3_errstr(rc));
+                               sqlite3_errmsg(store->db), system_reason(rc, error));
         /* fall through */
     case SQLITE_FULL:
         return store_raise(store, "the disk is full: nothing was changed in %s/signet.db", store->home);
