@@ -47,7 +47,8 @@ struct store_config {
     void *arg;
 };
 
-/* Opens or makes the store and brings its schema up to date. */
+/* Opens or makes the store, brings its schema and the trust folder up to date, and removes what processes
+ * that were killed have left. */
 struct store *store_open(const struct store_config *config);
 void store_free(struct store *store);
 
