@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-#define FETCH_MAX     (256 << 20) /* bytes */
+#define FETCH_MAX     STORE_FILE_MAX /* held in memory; more can't be imported anyway */
 #define CONNECT_S     10L
 #define STALL_S       30L
 #define REDIRECTS_MAX 5L
@@ -50,7 +50,8 @@ static void set_options(struct console *console, CURL *curl, const char *url,
     snprintf(bundle, sizeof(bundle), "%.4000s/trust/fetch/bundle.pem", store_home(console->store));
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR,
+                     strncasecmp(url, "https:", 6) == 0 ? "https" : "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
