@@ -138,11 +138,12 @@ int tool_key_writer_open(struct tool_key_writer *writer, const char *path)
         return 0;
     }
     folder = folder_length(path);
-    if (snprintf(temporary, sizeof(temporary), "%.*s.signet.XXXXXX", folder, path) >=
+    if (snprintf(temporary, sizeof(temporary), "%.*s.signet-key.XXXXXX", folder, path) >=
         (int)sizeof(temporary)) {
         tool_error("%s: %s", path, strerror(ENAMETOOLONG));
         return 0;
     }
+    /* Not the name of the store's temporary files, which it sweeps. */
     writer->fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     if (writer->fd < 0) {
         tool_error("%s can't be written: %s", path, strerror(errno));
