@@ -29,7 +29,7 @@ case ${1-} in
 namespace) ;; # the rest of this file
 chroot)
     cd "$source"
-    tests/packages.sh build test
+    tests/packages.sh build test board
     cmake --preset ci
     cmake --build --preset ci
     exec ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" --output-junit results.xml
