@@ -38,15 +38,23 @@ struct hw_raw_ctx {
     _Atomic(EVP_PKEY_CTX *) ctx;
 };
 
+/* A private key that this process can work with: the CPU at least. */
+struct hw_held {
+    EVP_PKEY *pkey; /* whole */
+    EVP_PKEY *raw;  /* the same as one of type RSA */
+    struct hw_raw_ctx kept;
+};
+
 struct hw_key {
     _Atomic unsigned refs;
     struct hw *hw;
     const struct hw_backend *backend; /* NULL: public part only */
-    EVP_PKEY *pkey;                   /* public part; the whole key for the CPU backend */
+    EVP_PKEY *pkey;                   /* public part; the whole key of custody file */
     size_t size;                      /* bytes of the modulus */
     _Atomic unsigned ops;             /* enum hw_op_kind bits; 0: ask prepare */
     enum hw_custody custody;
     void *impl;              /* the backend's */
+    struct hw_held *held;    /* custody file, and sealed once it has been unsealed; or NULL */
     struct hw_raw_ctx check; /* of results, with the public key */
 
     CRYPTO_RWLOCK *lock;           /* guards what follows */
@@ -56,7 +64,6 @@ struct hw_key {
 struct hw_backend {
     const char *name;
     enum hw_custody custody; /* of the keys it generates */
-    enum hw_format format;   /* of the containers it loads */
 
     /* State of the backend in one struct hw; made at start, no hardware I/O. */
     void *(*open)(struct hw *hw, const struct hw_config *config);
@@ -64,6 +71,8 @@ struct hw_backend {
     /* Is the hardware here, and can it make such a key? Returns 1 or 0, raises nothing. */
     int (*can_generate)(void *state, const struct hw_generate *params);
     int (*generate)(void *state, struct hw_key *key, const struct hw_generate *params);
+    /* Takes a key from outside into its custody. NULL: there is nothing to do for that. */
+    int (*wrap)(void *state, struct hw_key *key, EVP_PKEY *pkey, const struct hw_generate *params);
     /* Fills pkey, ops, impl. No hardware I/O. */
     int (*load)(void *state, struct hw_key *key, enum hw_format format, const unsigned char *der, size_t len,
                 hw_passphrase *ask, void *ask_arg);
@@ -78,8 +87,7 @@ struct hw_backend {
     char *(*describe)(void *state); /* one line; may talk to the hardware */
 };
 
-extern const struct hw_backend hw_backend_cpu;
-extern const struct hw_backend hw_backend_tpm;
+extern const struct hw_backend hw_backend_tpm, hw_backend_sealed, hw_backend_file;
 
 /* The state of a backend in hw. */
 void *hw_backend_state(const struct hw *hw, const struct hw_backend *backend);
@@ -90,8 +98,22 @@ struct hw_key *hw_key_new(struct hw *hw, const struct hw_backend *backend);
 /* Sets the public part (takes over the reference) and size. */
 int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey);
 
-/* Makes key one of the CPU backend; takes over the reference to pkey. */
-int hw_cpu_adopt(struct hw_key *key, EVP_PKEY *pkey);
+/* Makes key one of custody file; takes over the reference to pkey. */
+int hw_file_adopt(struct hw_key *key, EVP_PKEY *pkey);
+
+/* ---- held.c: private keys in memory ---- */
+
+struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey);
+void hw_held_free(struct hw_held *held);
+/* The operation of struct hw_backend for keys that have held. */
+int hw_held_operate(struct hw_key *key, struct hw_op *op);
+EVP_PKEY *hw_held_generate(struct hw *hw, const struct hw_generate *params);
+/* PrivateKeyInfo and the older forms of private keys; all of len. The encoding is the caller's
+ * (OPENSSL_clear_free). */
+EVP_PKEY *hw_pkcs8_decode(struct hw *hw, const unsigned char *der, size_t len);
+int hw_pkcs8_encode(struct hw *hw, const EVP_PKEY *pkey, unsigned char **der, size_t *len);
+
+/* ---- rsa.c ---- */
 
 /* Does an operation's result fit the public key? */
 int hw_rsa_check(struct hw_key *key, const struct hw_op *op);

@@ -8,8 +8,28 @@
 #include <string.h>
 
 /* In order of preference for new keys of custody auto. */
-static const struct hw_backend *const backends[] = {&hw_backend_tpm, &hw_backend_cpu};
+static const struct hw_backend *const backends[] = {&hw_backend_tpm, &hw_backend_sealed, &hw_backend_file};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+static const struct container {
+    enum hw_format format;
+    const char *label;
+    const struct hw_backend *backend;
+} containers[] = {
+    {HW_FORMAT_TSS2, "TSS2 PRIVATE KEY", &hw_backend_tpm},
+    {HW_FORMAT_REFERENCE, "SIGNET KEY REFERENCE", &hw_backend_tpm},
+    {HW_FORMAT_SEALED, "SIGNET SEALED KEY", &hw_backend_sealed},
+    {HW_FORMAT_PKCS8, "PRIVATE KEY", &hw_backend_file},
+};
+#define CONTAINERS (sizeof(containers) / sizeof(containers[0]))
+
+static const char *const custodies[] = {
+    [HW_CUSTODY_AUTO] = "auto",
+    [HW_CUSTODY_TPM] = "tpm",
+    [HW_CUSTODY_SEALED] = "sealed",
+    [HW_CUSTODY_FILE] = "file",
+};
+#define CUSTODIES (sizeof(custodies) / sizeof(custodies[0]))
 
 struct hw {
     struct hw_config config;
@@ -95,6 +115,48 @@ void hw_log(const struct hw *hw, enum hw_level level, const char *format, ...)
     hw->config.log(hw->config.arg, level, text);
 }
 
+/* ---- names ---- */
+
+const char *hw_custody_name(enum hw_custody custody)
+{
+    return custodies[custody];
+}
+
+int hw_custody_from(const char *name, enum hw_custody *custody)
+{
+    size_t i = 0;
+
+    while (i < CUSTODIES && strcmp(custodies[i], name) != 0)
+        i++;
+    *custody = (enum hw_custody)i;
+    return i < CUSTODIES;
+}
+
+static const struct container *container_of(enum hw_format format)
+{
+    size_t i = 0;
+
+    while (i < CONTAINERS - 1 && containers[i].format != format)
+        i++;
+    return &containers[i];
+}
+
+const char *hw_format_label(enum hw_format format)
+{
+    return container_of(format)->label;
+}
+
+int hw_format_from(const char *label, enum hw_format *format)
+{
+    size_t i = 0;
+
+    while (i < CONTAINERS && strcmp(containers[i].label, label) != 0)
+        i++;
+    if (i < CONTAINERS)
+        *format = containers[i].format;
+    return i < CONTAINERS;
+}
+
 /* ---- keys ---- */
 
 struct hw_key *hw_key_new(struct hw *hw, const struct hw_backend *backend)
@@ -128,6 +190,7 @@ void hw_key_free(struct hw_key *key)
         return;
     if (key->backend != NULL)
         key->backend->unload(key);
+    hw_held_free(key->held);
     hw_rsa_raw_free(&key->check);
     EVP_PKEY_free(key->pkey);
     OPENSSL_clear_free(key->rejection_seed, 32);
@@ -148,7 +211,7 @@ int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey)
     return 1;
 }
 
-static const struct hw_backend *custodian(struct hw *hw, const struct hw_generate *params)
+static const struct hw_backend *pick_custodian(struct hw *hw, const struct hw_generate *params)
 {
     size_t i;
 
@@ -156,14 +219,24 @@ static const struct hw_backend *custodian(struct hw *hw, const struct hw_generat
         if (params->custody == backends[i]->custody)
             return backends[i];
         if (params->custody == HW_CUSTODY_AUTO && backends[i]->can_generate(hw->state[i], params)) {
-            if (backends[i]->custody == HW_CUSTODY_FILE)
+            if (backends[i]->custody != HW_CUSTODY_TPM)
                 hw_log(hw, HW_LOG_WARN,
-                       "no TPM here that can make an RSA-%u key: the CPU makes it, custody file",
-                       params->bits);
+                       "no TPM here that can make an RSA-%u key: the CPU makes it, custody %s", params->bits,
+                       hw_custody_name(backends[i]->custody));
             return backends[i];
         }
     }
     hw_raise(hw, HW_E_UNSUPPORTED, "no backend makes keys of this custody");
+    return NULL;
+}
+
+static const struct hw_backend *custodian(struct hw *hw, const struct hw_generate *params)
+{
+    const struct hw_backend *backend = pick_custodian(hw, params);
+
+    if (backend == NULL || params->pcrs == NULL || backend->custody == HW_CUSTODY_SEALED)
+        return backend;
+    hw_raise(hw, HW_E_UNSUPPORTED, "PCRs are for custody sealed, not %s", hw_custody_name(backend->custody));
     return NULL;
 }
 
@@ -181,10 +254,40 @@ struct hw_key *hw_key_generate(struct hw *hw, const struct hw_generate *params)
     return key;
 }
 
+struct hw_key *hw_key_wrap(struct hw *hw, EVP_PKEY *pkey, const struct hw_generate *params)
+{
+    const struct hw_backend *backend = custodian(hw, params);
+    struct hw_key *key;
+
+    if (backend != NULL && backend->wrap == NULL) {
+        hw_raise(hw, HW_E_UNSUPPORTED, "a key is given into custody tpm or sealed, not %s",
+                 hw_custody_name(params->custody));
+        return NULL;
+    }
+    key = backend != NULL ? hw_key_new(hw, backend) : NULL;
+    if (key != NULL && backend->wrap(hw_backend_state(hw, backend), key, pkey, params))
+        return key;
+    hw_key_free(key);
+    return NULL;
+}
+
+struct hw_key *hw_key_move(struct hw_key *key, const struct hw_generate *params)
+{
+    /* What has only been loaded may have to be unsealed. */
+    if (key->backend != NULL && key->held == NULL && key->backend->custody == HW_CUSTODY_SEALED &&
+        !key->backend->prepare(key))
+        return NULL;
+    if (key->held != NULL)
+        return hw_key_wrap(key->hw, key->held->pkey, params);
+    hw_raise(key->hw, HW_E_NOT_PRIVATE, "the private key can't be moved: custody %s does not give it out",
+             hw_custody_name(key->custody));
+    return NULL;
+}
+
 struct hw_key *hw_key_load(struct hw *hw, enum hw_format format, const unsigned char *der, size_t len,
                            hw_passphrase *ask, void *ask_arg)
 {
-    const struct hw_backend *backend = format == HW_FORMAT_PKCS8 ? &hw_backend_cpu : &hw_backend_tpm;
+    const struct hw_backend *backend = container_of(format)->backend;
     struct hw_key *key = hw_key_new(hw, backend);
 
     if (key == NULL)
@@ -211,13 +314,13 @@ struct hw_key *hw_key_load_uri(struct hw *hw, const char *uri, hw_passphrase *as
 
 struct hw_key *hw_key_from_pkey(struct hw *hw, EVP_PKEY *pkey, int is_private)
 {
-    struct hw_key *key = hw_key_new(hw, is_private ? &hw_backend_cpu : NULL);
+    struct hw_key *key = hw_key_new(hw, is_private ? &hw_backend_file : NULL);
 
     if (key == NULL) {
         EVP_PKEY_free(pkey);
         return NULL;
     }
-    if (!(is_private ? hw_cpu_adopt(key, pkey) : hw_key_set0_pkey(key, pkey))) {
+    if (!(is_private ? hw_file_adopt(key, pkey) : hw_key_set0_pkey(key, pkey))) {
         hw_key_free(key);
         return NULL;
     }
@@ -258,8 +361,11 @@ int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *ar
     size_t i;
 
     for (i = 0; i < BACKENDS; i++) {
-        char *line = backends[i]->describe(hw->state[i]);
+        char *line;
 
+        if (backends[i]->describe == NULL)
+            continue;
+        line = backends[i]->describe(hw->state[i]);
         if (line == NULL)
             return 0;
         print(arg, line);

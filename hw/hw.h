@@ -85,10 +85,16 @@ void hw_free(struct hw *hw);
 /* ---- keys ---- */
 
 enum hw_custody {
-    HW_CUSTODY_AUTO, /* generation only: the TPM if one is here and can do the size, otherwise file */
+    HW_CUSTODY_AUTO, /* generation only: the TPM if one is here and can do the size, otherwise sealed if there
+                        is a TPM, otherwise file */
     HW_CUSTODY_TPM,  /* the private key is usable by one TPM only */
-    HW_CUSTODY_FILE, /* the private key is held in memory and in PKCS#8 */
+    HW_CUSTODY_SEALED, /* at rest encrypted to one TPM, in use held in memory or by the kernel */
+    HW_CUSTODY_FILE,   /* the private key is held in memory and in PKCS#8 */
 };
+
+/* "tpm", "sealed", "file", "auto". The name is static; hw_custody_from returns 0 for anything else. */
+const char *hw_custody_name(enum hw_custody custody);
+int hw_custody_from(const char *name, enum hw_custody *custody);
 
 /* Key types. The generation parameters name them; a loaded key tells its own. EC comes behind the same seam.
  */
@@ -102,9 +108,11 @@ struct hw_generate {
     enum hw_custody custody;
     unsigned bits;           /* size of the modulus */
     const BIGNUM *e;         /* public exponent, NULL for 65537 */
-    const char *passphrase;  /* authorization of the new key, NULL for none (tpm only) */
+    const char *passphrase;  /* authorization of the new key, NULL for none (tpm, sealed) */
     const char *parent;      /* "owner", a persistent handle such as "0x81000001", or NULL: 0x81000001
-                                if the TPM has a storage key there, otherwise "owner" (tpm only) */
+                                if the TPM has a storage key there, otherwise "owner" (tpm, sealed) */
+    const char *pcrs;        /* "sha256:0,2,7": the TPM gives the key out only while these PCRs hold what they
+                                hold now; NULL for none (sealed) */
     const char *pss_md;      /* RSA-PSS: the only digest that the key may be used with, NULL for any
                                 (a key in the TPM is bound to one: SHA-256 if NULL) */
     const char *pss_mgf1_md; /* RSA-PSS: NULL for the same as pss_md */
@@ -115,17 +123,25 @@ struct hw_generate {
 
 struct hw_key *hw_key_generate(struct hw *hw, const struct hw_generate *params);
 
-/* Makes a key of the TPM's of an RSA key from outside, private and of two primes (TPM2_Import). The key is
- * encrypted to the parent on its way. passphrase and parent as in struct hw_generate. The caller's pkey stays
- * as it is: what remains of it elsewhere is the caller's to destroy. */
-struct hw_key *hw_key_wrap(struct hw *hw, const EVP_PKEY *pkey, const char *passphrase, const char *parent);
+/* Gives an RSA key from outside into custody tpm (TPM2_Import; of two primes, encrypted to the parent on its
+ * way) or sealed. Of params only custody, passphrase, parent and pcrs count. The caller's pkey, which must be
+ * of the private library context, stays as it is: what remains of it elsewhere is the caller's to destroy. */
+struct hw_key *hw_key_wrap(struct hw *hw, EVP_PKEY *pkey, const struct hw_generate *params);
+/* The same for a key of custody file or sealed; the key is asked of the TPM for it, if need be. */
+struct hw_key *hw_key_move(struct hw_key *key, const struct hw_generate *params);
 
 /* Containers a key can be loaded from and written to. */
 enum hw_format {
     HW_FORMAT_TSS2,      /* TSS2 PRIVATE KEY, DER (draft-bottomley-tpm2-keys; OID 2.23.133.10.1.3) */
     HW_FORMAT_REFERENCE, /* SIGNET KEY REFERENCE, DER: see hw/container.h */
+    HW_FORMAT_SEALED,    /* SIGNET SEALED KEY, DER: see hw/container.h */
     HW_FORMAT_PKCS8,     /* PrivateKeyInfo, DER (RFC 5208), unencrypted */
 };
+
+/* The label of the PEM block: "TSS2 PRIVATE KEY". Static. hw_format_from returns 0 if the label is of none.
+ */
+const char *hw_format_label(enum hw_format format);
+int hw_format_from(const char *label, enum hw_format *format);
 
 /* Asks the person or program behind the process for a passphrase. Returns its length (0 is a valid length)
  * or -1 if there is none to be had; a length beyond size means that buf was left alone. what names the key.
@@ -155,8 +171,8 @@ enum hw_custody hw_key_custody(const struct hw_key *key);
 /* One line for people: "TPM at swtpm:port=2321, parent 0x81000001, passphrase". The caller frees it with
  * OPENSSL_free. */
 char *hw_key_describe(const struct hw_key *key);
-/* The key's container, for custody tpm: TSS2, or a reference for a persistent key. *format is set and the
- * DER is the caller's (OPENSSL_free). */
+/* The key's container: TSS2, or a reference for a persistent key; SEALED; PKCS8. *format is set and the DER
+ * is the caller's (OPENSSL_clear_free). */
 int hw_key_container(const struct hw_key *key, enum hw_format *format, unsigned char **der, size_t *len);
 
 /* ---- RSA private operations ---- */

@@ -69,23 +69,28 @@ static void tpm_unload(struct hw_key *key)
     OPENSSL_secure_clear_free(k, sizeof(*k));
 }
 
-/* Fetches the passphrase that the container says the key has. Without one the key is tried with an empty one
- * at its first use: some tools write files that say so of keys that have none. */
-static int ask_passphrase(struct tpm_key *k, const char *what, hw_passphrase *ask, void *ask_arg)
+int tpm_ask_auth(struct hw *hw, const char *what, hw_passphrase *ask, void *ask_arg, TPM2B_AUTH *auth,
+                 int *has_passphrase)
 {
-    int len =
-        k->has_auth && ask != NULL ? ask(ask_arg, what, (char *)k->auth.buffer, sizeof(k->auth.buffer)) : -1;
+    int len = ask != NULL ? ask(ask_arg, what, (char *)auth->buffer, sizeof(auth->buffer)) : -1;
 
+    *has_passphrase = 0;
     if (len < 0)
         return 1;
-    if ((size_t)len > sizeof(k->auth.buffer)) {
-        hw_raise(k->key->hw, HW_E_AUTH, "%s: the passphrase has %d bytes; a TPM takes at most %zu", what, len,
-                 sizeof(k->auth.buffer));
+    if ((size_t)len > sizeof(auth->buffer)) {
+        hw_raise(hw, HW_E_AUTH, "%s: the passphrase has %d bytes; a TPM takes at most %zu", what, len,
+                 sizeof(auth->buffer));
         return 0;
     }
-    k->auth.size = (UINT16)len;
-    k->has_passphrase = 1;
+    auth->size = (UINT16)len;
+    *has_passphrase = 1;
     return 1;
+}
+
+/* Fetches the passphrase that the container says the key has. */
+static int ask_passphrase(struct tpm_key *k, const char *what, hw_passphrase *ask, void *ask_arg)
+{
+    return !k->has_auth || tpm_ask_auth(k->key->hw, what, ask, ask_arg, &k->auth, &k->has_passphrase);
 }
 
 static int parse_handle_uri(struct tpm_key *k, const char *uri)
@@ -126,7 +131,7 @@ static int load_tss2(struct hw_key *key, struct tpm_key *k, const unsigned char 
     const char *why;
     int ok = 0;
 
-    if (!container_tss2_decode(&tss2, der, len, &why)) {
+    if (!container_tss2_decode(&tss2, CONTAINER_TSS2_LOADABLE, der, len, &why)) {
         hw_raise(key->hw, HW_E_BAD_KEY, "TSS2 PRIVATE KEY: %s", why);
         return 0;
     }
@@ -379,6 +384,7 @@ static int encode_tss2(const struct tpm_key *k, unsigned char **der, size_t *len
 {
     unsigned char pub[sizeof(TPM2B_PUBLIC)], priv[sizeof(TPM2B_PRIVATE)];
     struct container_tss2 tss2 = {
+        .kind = CONTAINER_TSS2_LOADABLE,
         .parent = k->parent,
         .rsa_parent = k->rsa_parent,
         .empty_auth = !k->has_auth,
@@ -429,11 +435,11 @@ static char *tpm_describe_key(const struct hw_key *key)
 const struct hw_backend hw_backend_tpm = {
     .name = "tpm",
     .custody = HW_CUSTODY_TPM,
-    .format = HW_FORMAT_TSS2,
     .open = tpm_open,
     .close = tpm_close,
     .can_generate = tpm_can_generate,
     .generate = tpm_generate,
+    .wrap = tpm_wrap,
     .load = tpm_load,
     .prepare = tpm_prepare,
     .operate = tpm_operate,

@@ -160,10 +160,14 @@ int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *wh
 
 int tpm_can_generate(void *state, const struct hw_generate *params);
 int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *params);
-/* Sets k->parent by the name that the caller gives it; with the lock held. Raises. */
-int tpm_choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name);
+/* The parent's handle by the name that the caller gives it; with the lock held. Raises. */
+int tpm_choose_parent(struct tpm *tpm, const char *name, uint32_t *parent);
 /* A passphrase, or NULL, as the TPM takes it. Raises. */
 int tpm_fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth);
+
+/* ---- tpm_import.c ---- */
+
+int tpm_wrap(void *state, struct hw_key *key, EVP_PKEY *pkey, const struct hw_generate *params);
 
 /* ---- tpm_describe.c ---- */
 
@@ -172,6 +176,10 @@ char *tpm_describe(void *state);
 /* ---- tpm.c ---- */
 
 struct tpm_key *tpm_key_new(struct hw_key *key);
+/* Asks for the passphrase that a container says its key has; what names it. Without one the key is tried with
+ * an empty one at its first use: some tools write files that say so of keys that have none. */
+int tpm_ask_auth(struct hw *hw, const char *what, hw_passphrase *ask, void *ask_arg, TPM2B_AUTH *auth,
+                 int *has_passphrase);
 #define HANDLE_URI_MAX 32
 void tpm_handle_uri(char uri[HANDLE_URI_MAX], const struct tpm_key *k);
 

@@ -113,12 +113,12 @@ static TSS2_RC find_storage_key(struct tpm *tpm, uint32_t handle, int *is_found)
     return rc;
 }
 
-int tpm_choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name)
+int tpm_choose_parent(struct tpm *tpm, const char *name, uint32_t *parent)
 {
     unsigned long value;
     char *end;
 
-    k->parent = TPM2_RH_OWNER;
+    *parent = TPM2_RH_OWNER;
     if (name == NULL) {
         unsigned attempt = 0;
         int is_found;
@@ -132,7 +132,7 @@ int tpm_choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name)
         if (rc != TSS2_RC_SUCCESS)
             return tpm_raise(tpm, rc, "looking for the storage root key");
         if (is_found)
-            k->parent = TPM_SRK;
+            *parent = TPM_SRK;
         return 1;
     }
     if (strcmp(name, "owner") == 0)
@@ -140,7 +140,7 @@ int tpm_choose_parent(struct tpm *tpm, struct tpm_key *k, const char *name)
     value = strtoul(name, &end, 16);
     if (strncmp(name, "0x", 2) == 0 && *end == '\0' && value >= TPM_PERSISTENT_FIRST &&
         value <= TPM_PERSISTENT_LAST) {
-        k->parent = (uint32_t)value;
+        *parent = (uint32_t)value;
         return 1;
     }
     hw_raise(tpm->hw, HW_E_UNSUPPORTED,
@@ -285,7 +285,7 @@ int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *para
     }
     if (!fill_template(tpm, params, &template) ||
         !tpm_fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) ||
-        !tpm_choose_parent(tpm, k, params->parent))
+        !tpm_choose_parent(tpm, params->parent, &k->parent))
         goto out;
     do {
         rc = tpm_connect(tpm);

@@ -412,28 +412,22 @@ static int import_key(struct tpm *tpm, struct tpm_key *k, const TPM2B_SENSITIVE 
     return rc == TSS2_RC_SUCCESS || tpm_raise(tpm, rc, "importing the key");
 }
 
-struct hw_key *hw_key_wrap(struct hw *hw, const EVP_PKEY *pkey, const char *passphrase, const char *parent)
+int tpm_wrap(void *state, struct hw_key *key, EVP_PKEY *pkey, const struct hw_generate *params)
 {
-    struct tpm *tpm = hw_backend_state(hw, &hw_backend_tpm);
-    struct hw_key *key = hw_key_new(hw, &hw_backend_tpm);
-    struct tpm_key *k = key != NULL ? tpm_key_new(key) : NULL;
+    struct tpm *tpm = state;
+    struct tpm_key *k = tpm_key_new(key);
     TPM2B_SENSITIVE sensitive = {0};
-    int ok = k != NULL && tpm_fill_auth(tpm, passphrase, &k->auth) &&
-             fill_public(tpm, pkey, passphrase != NULL, &k->pub) &&
+    int ok = k != NULL && tpm_fill_auth(tpm, params->passphrase, &k->auth) &&
+             fill_public(tpm, pkey, params->passphrase != NULL, &k->pub) &&
              fill_sensitive(tpm, pkey, &k->auth, &sensitive);
 
     if (ok && (ok = tpm_lock(tpm))) {
-        ok = tpm_choose_parent(tpm, k, parent) && import_key(tpm, k, &sensitive);
+        ok = tpm_choose_parent(tpm, params->parent, &k->parent) && import_key(tpm, k, &sensitive);
         tpm_unlock(tpm);
     }
     OPENSSL_cleanse(&sensitive, sizeof(sensitive));
-    if (ok) {
-        k->has_auth = k->has_passphrase = passphrase != NULL;
-        ok = tpm_public_adopt(key, &k->pub, "wrapped to the TPM");
-    }
-    if (!ok) {
-        hw_key_free(key);
-        key = NULL;
-    }
-    return key;
+    if (!ok)
+        return 0;
+    k->has_auth = k->has_passphrase = params->passphrase != NULL;
+    return tpm_public_adopt(key, &k->pub, "wrapped to the TPM");
 }

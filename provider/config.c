@@ -29,19 +29,6 @@ static char **option_value(struct prov_config *config, const struct option *opti
     return (char **)((char *)config + option->offset);
 }
 
-int prov_config_custody(const char *text, enum hw_custody *custody)
-{
-    if (strcmp(text, "tpm") == 0)
-        *custody = HW_CUSTODY_TPM;
-    else if (strcmp(text, "file") == 0)
-        *custody = HW_CUSTODY_FILE;
-    else if (strcmp(text, "auto") == 0)
-        *custody = HW_CUSTODY_AUTO;
-    else
-        return 0;
-    return 1;
-}
-
 int prov_config_read(struct prov_ctx *ctx)
 {
     char *values[OPTIONS] = {0};
@@ -62,8 +49,9 @@ int prov_config_read(struct prov_ctx *ctx)
         if (value != NULL && (*option_value(&ctx->config, &options[i]) = OPENSSL_strdup(value)) == NULL)
             return 0;
     }
-    if (ctx->config.custody != NULL && !prov_config_custody(ctx->config.custody, &custody)) {
-        prov_raise(ctx, HW_E_UNSUPPORTED, "custody = %s: expected tpm, file or auto", ctx->config.custody);
+    if (ctx->config.custody != NULL && !hw_custody_from(ctx->config.custody, &custody)) {
+        prov_raise(ctx, HW_E_UNSUPPORTED, "custody = %s: expected tpm, sealed, file or auto",
+                   ctx->config.custody);
         return 0;
     }
     return 1;

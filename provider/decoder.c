@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Decoders: PEM blocks "TSS2 PRIVATE KEY" and "SIGNET KEY REFERENCE" to DER, and that DER to keys.
+ * Decoders: PEM blocks "TSS2 PRIVATE KEY", "SIGNET KEY REFERENCE" and "SIGNET SEALED KEY" to DER, and that
+ * DER to keys.
  *
  * OpenSSL tries every decoder on every input, so input that is not ours is not an error: a decoder returns 1
  * without calling back. Input that is ours and broken is an error, raised once.
@@ -18,13 +19,11 @@
 
 #define INPUT_MAX 65536 /* bytes; a combined PEM's one block, or a DER file */
 
-static const struct kind {
-    const char *label;     /* of the PEM block */
-    const char *structure; /* what OpenSSL matches decoders by */
-    enum hw_format format;
-} kinds[] = {
-    {"TSS2 PRIVATE KEY", "TSS2", HW_FORMAT_TSS2},
-    {"SIGNET KEY REFERENCE", "SignetKeyReference", HW_FORMAT_REFERENCE},
+/* What OpenSSL matches decoders by. */
+static const char *const structures[] = {
+    [HW_FORMAT_TSS2] = "TSS2",
+    [HW_FORMAT_REFERENCE] = "SignetKeyReference",
+    [HW_FORMAT_SEALED] = "SignetSealedKey",
 };
 
 static void *decoder_newctx(void *provctx)
@@ -66,8 +65,8 @@ static int pem_decode(void *vctx, OSSL_CORE_BIO *core_bio, int selection, OSSL_C
     char *label = NULL, *header = NULL;
     unsigned char *der = NULL;
     long len = 0;
+    enum hw_format format;
     int ok = 1, is_pem;
-    size_t i;
 
     (void)selection;
     (void)pw_cb;
@@ -75,10 +74,8 @@ static int pem_decode(void *vctx, OSSL_CORE_BIO *core_bio, int selection, OSSL_C
     ERR_set_mark();
     is_pem = bio != NULL && PEM_read_bio(bio, &label, &header, &der, &len);
     ERR_pop_to_mark();
-    for (i = 0; is_pem && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(label, kinds[i].label) == 0)
-            ok = pass_der(kinds[i].structure, der, (size_t)len, cb, cb_arg);
-    }
+    if (is_pem && hw_format_from(label, &format) && format != HW_FORMAT_PKCS8)
+        ok = pass_der(structures[format], der, (size_t)len, cb, cb_arg);
     OPENSSL_free(label);
     OPENSSL_free(header);
     OPENSSL_clear_free(der, (size_t)len);
@@ -108,11 +105,20 @@ out:
     return der;
 }
 
-/* Does the DER begin as a TPM key does: SEQUENCE { OID 2.23.133.10.1.x? Other SEQUENCEs that OpenSSL shows us
- * (certificates, PKCS#8) are none of our business; what begins so is. */
-static int looks_like_tss2(const unsigned char *der, size_t len)
+/* How the DER of each begins inside its SEQUENCE. Other SEQUENCEs that OpenSSL shows us (certificates,
+ * PKCS#8) are none of our business; what begins so is. */
+static const struct beginning {
+    unsigned char bytes[7];
+    size_t len;
+} beginnings[] = {
+    [HW_FORMAT_TSS2] = {{0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01}, 7}, /* OID 2.23.133.10.1.x */
+    [HW_FORMAT_REFERENCE] = {{0x02, 0x01, 0x01, 0x0c}, 4},              /* INTEGER 1, UTF8String */
+    [HW_FORMAT_SEALED] = {{0x02, 0x01, 0x01, 0x30}, 4},                 /* INTEGER 1, SEQUENCE */
+};
+
+static int looks_like(enum hw_format format, const unsigned char *der, size_t len)
 {
-    static const unsigned char oid[] = {0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01};
+    const struct beginning *beginning = &beginnings[format];
     const unsigned char *p = der;
     long inner;
     int tag, class;
@@ -120,21 +126,7 @@ static int looks_like_tss2(const unsigned char *der, size_t len)
     ERR_set_mark();
     ASN1_get_object(&p, &inner, &tag, &class, (long)len);
     ERR_pop_to_mark();
-    return (size_t)(p - der) + sizeof(oid) <= len && memcmp(p, oid, sizeof(oid)) == 0;
-}
-
-static int looks_like_reference(const unsigned char *der, size_t len)
-{
-    static const unsigned char version_and_text[] = {0x02, 0x01, 0x01, 0x0c}; /* INTEGER 1, UTF8String */
-    const unsigned char *p = der;
-    long inner;
-    int tag, class;
-
-    ERR_set_mark();
-    ASN1_get_object(&p, &inner, &tag, &class, (long)len);
-    ERR_pop_to_mark();
-    return (size_t)(p - der) + sizeof(version_and_text) <= len &&
-           memcmp(p, version_and_text, sizeof(version_and_text)) == 0;
+    return (size_t)(p - der) + beginning->len <= len && memcmp(p, beginning->bytes, beginning->len) == 0;
 }
 
 static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_format format,
@@ -151,7 +143,7 @@ static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_for
 
     if (bio == NULL || (der = read_sequence(bio, &len)) == NULL)
         goto out;
-    if (format == HW_FORMAT_TSS2 ? !looks_like_tss2(der, len) : !looks_like_reference(der, len))
+    if (!looks_like(format, der, len))
         goto out;
     hw = hw_key_load(ctx->hw, format, der, len, pw_cb != NULL ? prov_passphrase : NULL, &passphrase);
     if (hw == NULL) {
@@ -202,6 +194,8 @@ DER_DECODER(tss2_rsa, HW_FORMAT_TSS2, PROV_RSA);
 DER_DECODER(tss2_rsa_pss, HW_FORMAT_TSS2, PROV_RSA_PSS);
 DER_DECODER(reference_rsa, HW_FORMAT_REFERENCE, PROV_RSA);
 DER_DECODER(reference_rsa_pss, HW_FORMAT_REFERENCE, PROV_RSA_PSS);
+DER_DECODER(sealed_rsa, HW_FORMAT_SEALED, PROV_RSA);
+DER_DECODER(sealed_rsa_pss, HW_FORMAT_SEALED, PROV_RSA_PSS);
 
 static const OSSL_DISPATCH pem_dispatch[] = {
     PROV_FN(OSSL_FUNC_DECODER_NEWCTX, decoder_newctx),
@@ -217,5 +211,8 @@ const OSSL_ALGORITHM prov_decoders[] = {
     {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=SignetKeyReference", reference_rsa_dispatch, NULL},
     {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=SignetKeyReference",
      reference_rsa_pss_dispatch, NULL},
+    {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=SignetSealedKey", sealed_rsa_dispatch, NULL},
+    {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=SignetSealedKey", sealed_rsa_pss_dispatch,
+     NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -82,8 +82,7 @@ static int write_container(struct encoder *encoder, BIO *bio, const struct hw_ke
     if (!hw_key_container(hw, &kind, &der, &len))
         return 0;
     if (strcmp(format, "PEM") == 0)
-        ok = PEM_write_bio(bio, kind == HW_FORMAT_TSS2 ? "TSS2 PRIVATE KEY" : "SIGNET KEY REFERENCE", "", der,
-                           (long)len) > 0;
+        ok = PEM_write_bio(bio, hw_format_label(kind), "", der, (long)len) > 0;
     else
         ok = BIO_write(bio, der, (int)len) == (int)len;
     OPENSSL_clear_free(der, len);

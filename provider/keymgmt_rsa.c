@@ -166,8 +166,7 @@ static int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
     if (key->hw == NULL)
         return 0;
     p = OSSL_PARAM_locate(params, "custody");
-    if (p != NULL &&
-        !OSSL_PARAM_set_utf8_string(p, hw_key_custody(key->hw) == HW_CUSTODY_TPM ? "tpm" : "file"))
+    if (p != NULL && !OSSL_PARAM_set_utf8_string(p, hw_custody_name(hw_key_custody(key->hw))))
         return 0;
     p = OSSL_PARAM_locate(params, "description");
     if (p != NULL) {
@@ -207,9 +206,10 @@ static const OSSL_PARAM *keymgmt_import_types(int selection)
 {
     static const OSSL_PARAM params[] = {
         RSA_TYPES,
-        OSSL_PARAM_utf8_string("custody", NULL, 0),    /* tpm: to be wrapped to the TPM */
-        OSSL_PARAM_utf8_string("passphrase", NULL, 0), /* of the key in the TPM */
-        OSSL_PARAM_utf8_string("parent", NULL, 0),     /* owner, or a persistent handle: 0x81000001 */
+        OSSL_PARAM_utf8_string("custody", NULL, 0),    /* tpm or sealed: to be given into it */
+        OSSL_PARAM_utf8_string("passphrase", NULL, 0), /* the others as for key generation */
+        OSSL_PARAM_utf8_string("parent", NULL, 0),
+        OSSL_PARAM_utf8_string("pcrs", NULL, 0),
         OSSL_PARAM_END,
     };
 
@@ -228,17 +228,16 @@ static int text_of(const OSSL_PARAM params[], const char *name, const char **tex
 /* Takes over pkey. custody is where the caller wants it kept: file if it does not say. */
 static struct hw_key *keep(struct prov_ctx *ctx, EVP_PKEY *pkey, int is_private, const OSSL_PARAM params[])
 {
-    const char *custody_name, *passphrase, *parent;
-    enum hw_custody custody = HW_CUSTODY_FILE;
+    struct hw_generate wrap = {.custody = HW_CUSTODY_FILE};
+    const char *custody;
     struct hw_key *hw = NULL;
 
-    if (!text_of(params, "custody", &custody_name) || !text_of(params, "passphrase", &passphrase) ||
-        !text_of(params, "parent", &parent) ||
-        (custody_name != NULL &&
-         (!prov_config_custody(custody_name, &custody) || custody == HW_CUSTODY_AUTO)))
-        prov_raise(ctx, HW_E_UNSUPPORTED, "custody of an imported key: expected tpm or file");
-    else if (is_private && custody == HW_CUSTODY_TPM)
-        hw = hw_key_wrap(ctx->hw, pkey, passphrase, parent);
+    if (!text_of(params, "custody", &custody) || !text_of(params, "passphrase", &wrap.passphrase) ||
+        !text_of(params, "parent", &wrap.parent) || !text_of(params, "pcrs", &wrap.pcrs) ||
+        (custody != NULL && (!hw_custody_from(custody, &wrap.custody) || wrap.custody == HW_CUSTODY_AUTO)))
+        prov_raise(ctx, HW_E_UNSUPPORTED, "custody of an imported key: expected tpm, sealed or file");
+    else if (is_private && wrap.custody != HW_CUSTODY_FILE)
+        hw = hw_key_wrap(ctx->hw, pkey, &wrap);
     else
         return hw_key_from_pkey(ctx->hw, pkey, is_private);
     EVP_PKEY_free(pkey);

@@ -10,7 +10,7 @@ struct gen {
     struct prov_ctx *ctx;
     struct hw_generate hw;
     BIGNUM *e;
-    char *passphrase, *parent, *pss_md, *pss_mgf1_md; /* what hw points to */
+    char *passphrase, *parent, *pcrs, *pss_md, *pss_mgf1_md; /* what hw points to */
     OSSL_CALLBACK *progress;
     void *progress_arg;
     int iteration;
@@ -29,7 +29,7 @@ static void *gen_init(void *provctx, int selection, const OSSL_PARAM params[], e
     gen->hw.pss_saltlen = -1;
     gen->hw.custody = HW_CUSTODY_AUTO;
     if (ctx->config.custody != NULL)
-        prov_config_custody(ctx->config.custody, &gen->hw.custody);
+        hw_custody_from(ctx->config.custody, &gen->hw.custody);
     if (prov_gen_set_params(gen, params))
         return gen;
     prov_gen_cleanup(gen);
@@ -56,6 +56,7 @@ void prov_gen_cleanup(void *genctx)
     if (gen->passphrase != NULL)
         OPENSSL_clear_free(gen->passphrase, strlen(gen->passphrase));
     OPENSSL_free(gen->parent);
+    OPENSSL_free(gen->pcrs);
     OPENSSL_free(gen->pss_md);
     OPENSSL_free(gen->pss_mgf1_md);
     OPENSSL_free(gen);
@@ -70,9 +71,10 @@ const OSSL_PARAM *prov_gen_settable_params(void *genctx, void *provctx)
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),
         OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
-        OSSL_PARAM_utf8_string("custody", NULL, 0),    /* tpm, file, auto */
-        OSSL_PARAM_utf8_string("passphrase", NULL, 0), /* of the key in the TPM */
+        OSSL_PARAM_utf8_string("custody", NULL, 0),    /* tpm, sealed, file, auto */
+        OSSL_PARAM_utf8_string("passphrase", NULL, 0), /* of the key, custody tpm or sealed */
         OSSL_PARAM_utf8_string("parent", NULL, 0),     /* owner, or a persistent handle: 0x81000001 */
+        OSSL_PARAM_utf8_string("pcrs", NULL, 0),       /* sha256:0,2,7; custody sealed */
         OSSL_PARAM_END,
     };
 
@@ -125,17 +127,18 @@ int prov_gen_set_params(void *genctx, const OSSL_PARAM params[])
         return 0;
     if (!take_text(params, "custody", &custody))
         return 0;
-    ok = custody == NULL || prov_config_custody(custody, &gen->hw.custody);
+    ok = custody == NULL || hw_custody_from(custody, &gen->hw.custody);
     if (!ok)
-        prov_raise(gen->ctx, HW_E_UNSUPPORTED, "custody %s: expected tpm, file or auto", custody);
+        prov_raise(gen->ctx, HW_E_UNSUPPORTED, "custody %s: expected tpm, sealed, file or auto", custody);
     OPENSSL_free(custody);
     ok = ok && take_text(params, "passphrase", &gen->passphrase) &&
-         take_text(params, "parent", &gen->parent) &&
+         take_text(params, "parent", &gen->parent) && take_text(params, "pcrs", &gen->pcrs) &&
          take_text(params, OSSL_PKEY_PARAM_RSA_DIGEST, &gen->pss_md) &&
          take_text(params, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, &gen->pss_mgf1_md);
     gen->hw.e = gen->e;
     gen->hw.passphrase = gen->passphrase;
     gen->hw.parent = gen->parent;
+    gen->hw.pcrs = gen->pcrs;
     gen->hw.pss_md = gen->pss_md;
     gen->hw.pss_mgf1_md = gen->pss_mgf1_md;
     return ok;

@@ -70,8 +70,6 @@ struct prov_key {
 
 int prov_config_read(struct prov_ctx *ctx);
 void prov_config_clear(struct prov_config *config);
-/* "tpm", "file" or "auto"; returns 0 for anything else. */
-int prov_config_custody(const char *text, enum hw_custody *custody);
 
 /* ---- report.c ---- */
 

@@ -4,8 +4,8 @@
  *
  *   signet:handle=0x81010001           a key at a persistent handle of the TPM
  *   signet:handle=0x81010001;auth=ask  … that has a passphrase
- *   signet:file=/path/key.pem          a key file: TSS2, key reference, or PKCS#8 (which Signet then serves)
- *   signet:NAME                        KEY-DIRECTORY/NAME.pem
+ *   signet:file=/path/key.pem          a key file: TSS2, key reference, sealed key, or PKCS#8 (which Signet
+ * then serves) signet:NAME                        KEY-DIRECTORY/NAME.pem
  */
 #include "provider.h"
 
@@ -107,6 +107,7 @@ static struct hw_key *load_file(struct prov_ctx *ctx, const char *path, struct p
     char *label = NULL, *header = NULL;
     unsigned char *der = NULL;
     struct hw_key *hw = NULL;
+    enum hw_format format;
     int found = 0;
     long len = 0;
 
@@ -116,10 +117,8 @@ static struct hw_key *load_file(struct prov_ctx *ctx, const char *path, struct p
     }
     while (!found && PEM_read_bio(bio, &label, &header, &der, &len)) {
         found = 1;
-        if (strcmp(label, "TSS2 PRIVATE KEY") == 0) {
-            hw = hw_key_load(ctx->hw, HW_FORMAT_TSS2, der, (size_t)len, prov_passphrase, passphrase);
-        } else if (strcmp(label, "SIGNET KEY REFERENCE") == 0) {
-            hw = hw_key_load(ctx->hw, HW_FORMAT_REFERENCE, der, (size_t)len, prov_passphrase, passphrase);
+        if (hw_format_from(label, &format) && format != HW_FORMAT_PKCS8) {
+            hw = hw_key_load(ctx->hw, format, der, (size_t)len, prov_passphrase, passphrase);
         } else if (strlen(label) >= 11 && strcmp(label + strlen(label) - 11, "PRIVATE KEY") == 0) {
             if (BIO_seek(bio, 0) == 0)
                 hw = load_pkey(ctx, bio, passphrase);

@@ -20,15 +20,6 @@
  */
 #define KEY_FILE_MAX 65536
 
-static const struct kind {
-    const char *label;
-    enum hw_format format;
-} kinds[] = {
-    {"TSS2 PRIVATE KEY", HW_FORMAT_TSS2},
-    {"SIGNET KEY REFERENCE", HW_FORMAT_REFERENCE},
-};
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
 /* ---- reading ---- */
 
 /* Returns the length, or -1 and said why. */
@@ -52,42 +43,37 @@ static int read_bounded(const char *path, char *buf, size_t size)
     return n < 0 || len == size ? -1 : (int)len;
 }
 
-/* Finds the first block that is a key of ours; its DER is the caller's to clear. */
-static const struct kind *find_block(BIO *bio, unsigned char **der, long *len)
+/* Finds the first block that is a private key; its DER is the caller's to clear. */
+static int find_block(BIO *bio, enum hw_format *format, unsigned char **der, long *len)
 {
     char *label = NULL, *header = NULL;
-    const struct kind *kind = NULL;
-    size_t i;
+    int found = 0;
 
-    while (kind == NULL && PEM_read_bio(bio, &label, &header, der, len)) {
-        for (i = 0; i < KINDS; i++) {
-            if (strcmp(label, kinds[i].label) == 0)
-                kind = &kinds[i];
-        }
+    while (!found && PEM_read_bio(bio, &label, &header, der, len)) {
+        found = hw_format_from(label, format);
         OPENSSL_free(label);
         OPENSSL_free(header);
-        if (kind == NULL)
+        if (!found)
             OPENSSL_clear_free(*der, (size_t)*len);
     }
-    return kind;
+    return found;
 }
 
 struct hw_key *tool_key_parse(struct tool *tool, const char *path, const char *pem, int pem_len)
 {
     BIO *bio = BIO_new_mem_buf(pem, pem_len);
     unsigned char *der = NULL;
-    const struct kind *kind;
+    enum hw_format format;
     struct hw_key *key = NULL;
     long len = 0;
 
     ERR_clear_error();
-    kind = bio != NULL ? find_block(bio, &der, &len) : NULL;
-    if (kind != NULL) {
+    if (bio != NULL && find_block(bio, &format, &der, &len)) {
         /* No passphrase is asked for: what commands do to a key is authorized by its parent or the owner. */
-        key = hw_key_load(tool_hw(tool), kind->format, der, (size_t)len, NULL, NULL);
+        key = hw_key_load(tool_hw(tool), format, der, (size_t)len, NULL, NULL);
         OPENSSL_clear_free(der, (size_t)len);
     } else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
-        tool_error("%s holds no TSS2 PRIVATE KEY", path);
+        tool_error("%s holds no private key that Signet knows", path);
     } else {
         tool_error("%s is not valid PEM: it is damaged or cut off", path);
     }
@@ -164,15 +150,13 @@ static BIO *container_pem(const struct hw_key *key)
     BIO *bio = BIO_new(BIO_s_mem());
     unsigned char *der = NULL;
     enum hw_format format;
-    size_t len = 0, i = 0;
+    size_t len = 0;
 
     if (!hw_key_container(key, &format, &der, &len)) {
         BIO_free(bio);
         return NULL;
     }
-    while (i < KINDS && kinds[i].format != format)
-        i++;
-    if (bio == NULL || i == KINDS || PEM_write_bio(bio, kinds[i].label, "", der, (long)len) <= 0) {
+    if (bio == NULL || PEM_write_bio(bio, hw_format_label(format), "", der, (long)len) <= 0) {
         tool_error("the key can't be written in PEM");
         BIO_free(bio);
         bio = NULL;

@@ -78,6 +78,43 @@ static void reference(const char *name, EVP_PKEY *pkey, const char *uri)
     OPENSSL_free(der);
 }
 
+/* The sealed object means nothing to anybody but a TPM; what is encrypted is no key. */
+static void sealed(const char *name, EVP_PKEY *pkey, int has_pcrs, int empty_auth)
+{
+    static const unsigned char secret[CONTAINER_KEY_LEN] = {1}, data[] = "a private key";
+    const TPML_PCR_SELECTION pcrs = {
+        .count = 1,
+        .pcrSelections = {{.hash = TPM2_ALG_SHA256, .sizeofSelect = 3, .pcrSelect = {0x81, 0, 1}}}};
+    TPM2B_PUBLIC pub = {.publicArea = {.type = TPM2_ALG_KEYEDHASH,
+                                       .nameAlg = TPM2_ALG_SHA256,
+                                       .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL}};
+    TPM2B_PRIVATE priv = {.size = 140};
+    unsigned char pub_bytes[sizeof(pub)], priv_bytes[sizeof(priv)], pcrs_bytes[sizeof(pcrs)], *der = NULL;
+    struct container_sealed container = {.pkey = pkey,
+                                         .seal = {.kind = CONTAINER_TSS2_SEALED,
+                                                  .parent = 0x81000001,
+                                                  .empty_auth = empty_auth,
+                                                  .pub = pub_bytes,
+                                                  .priv = priv_bytes,
+                                                  .pcrs = has_pcrs ? pcrs_bytes : NULL}};
+    size_t len;
+
+    memset(priv.buffer, 0x5a, priv.size);
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&pub, pub_bytes, sizeof(pub_bytes), &container.seal.pub_len) !=
+            TSS2_RC_SUCCESS ||
+        Tss2_MU_TPM2B_PRIVATE_Marshal(&priv, priv_bytes, sizeof(priv_bytes), &container.seal.priv_len) !=
+            TSS2_RC_SUCCESS ||
+        Tss2_MU_TPML_PCR_SELECTION_Marshal(&pcrs, pcrs_bytes, sizeof(pcrs_bytes), &container.seal.pcrs_len) !=
+            TSS2_RC_SUCCESS ||
+        !container_sealed_encrypt(&container, fuzz_libctx(), secret, data, sizeof(data)) ||
+        !container_sealed_encode(&container, &der, &len))
+        fuzz_finding(name);
+    write_file("sealed", name, -1, der, len);
+    write_file("pem", name, 3, der, len);
+    OPENSSL_free(container.encrypted);
+    OPENSSL_free(der);
+}
+
 static void padding(void)
 {
     unsigned char pkcs1[1 + 128] = {0}, tls[1 + 256] = {0};
@@ -223,6 +260,10 @@ int main(int argc, char **argv)
     tss2("restricted", pkey, TPM2_ALG_RSAPSS, sign | TPMA_OBJECT_RESTRICTED, 1);
     reference("handle", pkey, "handle=0x81010001");
     reference("passphrase", pkey, "handle=0x81010001;auth=ask");
+    sealed("sealed", pkey, 0, 1);
+    sealed("sealed-passphrase", pkey, 0, 0);
+    sealed("sealed-pcrs", pkey, 1, 1);
+    sealed("sealed-both", pkey, 1, 0);
     write_file("pem", "text", 0, pem, sizeof(pem) - 1);
     padding();
     imports();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The whole way that a program's key file takes: PEM_read_bio_PrivateKey, OpenSSL's decoders, the module. The
- * first byte says whether the rest is the file itself, or the DER that stands in one of the two kinds of
+ * first byte says whether the rest is the file itself, or the DER that stands in one of the kinds of
  * file.
  */
 #include "fuzz.h"
@@ -36,16 +36,16 @@ static int passphrase(char *buf, int size, int rwflag, void *arg)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const enum hw_format formats[] = {HW_FORMAT_TSS2, HW_FORMAT_REFERENCE, HW_FORMAT_SEALED};
     BIO *bio = BIO_new(BIO_s_mem());
     EVP_PKEY *pkey;
 
     if (bio == NULL || size < 2)
         goto out;
-    if (data[0] % 3 == 0)
+    if (data[0] % 4 == 0)
         BIO_write(bio, data + 1, (int)size - 1);
     else
-        PEM_write_bio(bio, data[0] % 3 == 1 ? "TSS2 PRIVATE KEY" : "SIGNET KEY REFERENCE", "", data + 1,
-                      (long)size - 1);
+        PEM_write_bio(bio, hw_format_label(formats[data[0] % 4 - 1]), "", data + 1, (long)size - 1);
     pkey = PEM_read_bio_PrivateKey_ex(bio, NULL, passphrase, NULL, application(), NULL);
     if (pkey != NULL && EVP_PKEY_get_size(pkey) <= 0)
         fuzz_finding("a key without a size");

@@ -13,7 +13,7 @@ refused "the default provider is not active" read_key
 said 'default provider is not active' 'activate = 1'
 ssl_conf "default signet" "custody = gold"
 refused "an unknown custody" read_key
-said 'custody = gold' 'tpm, file or auto'
+said 'custody = gold' 'tpm, sealed, file or auto'
 ssl_conf "default signet" "log = loud"
 refused "an unknown log level" read_key
 said 'log = loud' 'debug'

@@ -125,11 +125,12 @@ static void custody(void)
 {
     enum hw_custody word;
 
-    CU_ASSERT(prov_config_custody("tpm", &word) && word == HW_CUSTODY_TPM);
-    CU_ASSERT(prov_config_custody("file", &word) && word == HW_CUSTODY_FILE);
-    CU_ASSERT(prov_config_custody("auto", &word) && word == HW_CUSTODY_AUTO);
-    CU_ASSERT_FALSE(prov_config_custody("TPM", &word));
-    CU_ASSERT_FALSE(prov_config_custody("", &word));
+    CU_ASSERT(hw_custody_from("tpm", &word) && word == HW_CUSTODY_TPM);
+    CU_ASSERT(hw_custody_from("sealed", &word) && word == HW_CUSTODY_SEALED);
+    CU_ASSERT(hw_custody_from("file", &word) && word == HW_CUSTODY_FILE);
+    CU_ASSERT(hw_custody_from("auto", &word) && word == HW_CUSTODY_AUTO);
+    CU_ASSERT_FALSE(hw_custody_from("TPM", &word));
+    CU_ASSERT_FALSE(hw_custody_from("", &word));
     memset(section, 0, sizeof(section));
     section[0][0] = "custody";
     section[0][1] = "gold";

@@ -35,7 +35,7 @@ static void tss2_round_trip(void)
         const char *why;
 
         CU_ASSERT_FATAL(tss2_encode(parents[i / 4], i & 1, i & 2, &der, &len));
-        CU_ASSERT_FATAL(container_tss2_decode(&out, der, len, &why));
+        CU_ASSERT_FATAL(container_tss2_decode(&out, CONTAINER_TSS2_LOADABLE, der, len, &why));
         CU_ASSERT_EQUAL(out.parent, parents[i / 4]);
         CU_ASSERT_EQUAL(out.empty_auth, (int)(i & 1));
         CU_ASSERT_EQUAL(out.rsa_parent, (i & 2) != 0);
@@ -77,7 +77,7 @@ static void damage(int (*decode)(const unsigned char *der, size_t len, const cha
 static int decode_tss2(const unsigned char *der, size_t len, const char **why)
 {
     struct container_tss2 out;
-    int ok = container_tss2_decode(&out, der, len, why);
+    int ok = container_tss2_decode(&out, CONTAINER_TSS2_LOADABLE, der, len, why);
 
     if (ok) {
         CU_ASSERT(out.pub_len > 2 && out.pub_len - 2 == (size_t)(out.pub[0] << 8 | out.pub[1]));

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Private keys in this process's memory, held by OpenSSL's default provider in the private context. */
+#include "backend.h"
+
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+/* The same numbers as a key of type RSA: what RSA-PSS says of its use would be refused there. */
+static EVP_PKEY *to_rsa(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", NULL);
+    OSSL_PARAM *all = NULL, *p, *number;
+    EVP_PKEY *rsa = NULL;
+
+    if (ctx == NULL || EVP_PKEY_todata(pkey, EVP_PKEY_KEYPAIR, &all) <= 0)
+        goto out;
+    for (p = number = all; p->key != NULL; p++) {
+        if (p->data_type == OSSL_PARAM_UNSIGNED_INTEGER)
+            *number++ = *p;
+    }
+    *number = *p;
+    if (EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &rsa, EVP_PKEY_KEYPAIR, all) <= 0)
+        rsa = NULL;
+out:
+    OSSL_PARAM_free(all);
+    EVP_PKEY_CTX_free(ctx);
+    return rsa;
+}
+
+struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey)
+{
+    struct hw_held *held = OPENSSL_zalloc(sizeof(*held));
+
+    if (held == NULL) {
+        hw_raise(hw, HW_E_INTERNAL, "out of memory for a key");
+        return NULL;
+    }
+    EVP_PKEY_up_ref(pkey);
+    held->pkey = pkey;
+    /* OpenSSL refuses the raw operation on RSA-PSS keys: those get an RSA twin for it. */
+    if (EVP_PKEY_is_a(pkey, "RSA")) {
+        EVP_PKEY_up_ref(pkey);
+        held->raw = pkey;
+    } else {
+        held->raw = to_rsa(hw_libctx(hw), pkey);
+    }
+    if (held->raw != NULL)
+        return held;
+    hw_held_free(held);
+    hw_raise(hw, HW_E_BAD_KEY, "OpenSSL does not take the key");
+    return NULL;
+}
+
+void hw_held_free(struct hw_held *held)
+{
+    if (held == NULL)
+        return;
+    hw_rsa_raw_free(&held->kept);
+    EVP_PKEY_free(held->raw);
+    EVP_PKEY_free(held->pkey);
+    OPENSSL_free(held);
+}
+
+int hw_held_operate(struct hw_key *key, struct hw_op *op)
+{
+    struct hw_held *held = key->held;
+
+    /* OpenSSL's decryption without padding is the raw private operation, with blinding and with a check of
+     * the CRT result. */
+    if (!hw_rsa_raw(&held->kept, hw_libctx(key->hw), held->raw, 1, key->size, op->in, op->out)) {
+        hw_raise(key->hw, HW_E_BAD_INPUT,
+                 "the CPU's RSA operation failed: input out of range or a faulty key");
+        return 0;
+    }
+    op->out_len = key->size;
+    return 1;
+}
+
+/* ---- making one ---- */
+
+struct generation {
+    const struct hw_generate *params;
+    int cancelled;
+};
+
+static int on_progress(EVP_PKEY_CTX *ctx)
+{
+    struct generation *progress = EVP_PKEY_CTX_get_app_data(ctx);
+
+    progress->cancelled = !progress->params->progress(progress->params->progress_arg);
+    return !progress->cancelled;
+}
+
+static int set_pss(EVP_PKEY_CTX *ctx, const struct hw_generate *params)
+{
+    const char *mgf1_md = params->pss_mgf1_md != NULL ? params->pss_mgf1_md : params->pss_md;
+
+    return params->type != HW_TYPE_RSA_PSS ||
+           ((params->pss_md == NULL ||
+             EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, params->pss_md, NULL) > 0) &&
+            (mgf1_md == NULL || EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, mgf1_md) > 0) &&
+            (params->pss_saltlen < 0 ||
+             EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, params->pss_saltlen) > 0));
+}
+
+EVP_PKEY *hw_held_generate(struct hw *hw, const struct hw_generate *params)
+{
+    struct generation progress = {.params = params};
+    const char *type = params->type == HW_TYPE_RSA_PSS ? "RSA-PSS" : "RSA";
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(hw_libctx(hw), type, NULL);
+    EVP_PKEY *pkey = NULL;
+
+    if (ctx == NULL || EVP_PKEY_keygen_init(ctx) <= 0 ||
+        EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)params->bits) <= 0 ||
+        (params->e != NULL && EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, (BIGNUM *)params->e) <= 0) ||
+        !set_pss(ctx, params)) {
+        hw_raise(hw, HW_E_UNSUPPORTED, "the CPU makes no RSA-%u key with these parameters", params->bits);
+        goto out;
+    }
+    if (params->progress != NULL) {
+        EVP_PKEY_CTX_set_app_data(ctx, &progress);
+        EVP_PKEY_CTX_set_cb(ctx, on_progress);
+    }
+    if (EVP_PKEY_generate(ctx, &pkey) <= 0) {
+        pkey = NULL;
+        if (progress.cancelled)
+            hw_raise(hw, HW_E_CANCELLED, "key generation cancelled");
+        else
+            hw_raise(hw, HW_E_UNSUPPORTED, "the CPU could not make an RSA-%u key", params->bits);
+    }
+out:
+    EVP_PKEY_CTX_free(ctx);
+    return pkey;
+}
+
+/* ---- PKCS#8 ---- */
+
+EVP_PKEY *hw_pkcs8_decode(struct hw *hw, const unsigned char *der, size_t len)
+{
+    const unsigned char *p = der;
+    EVP_PKEY *pkey = d2i_AutoPrivateKey_ex(NULL, &p, (long)len, hw_libctx(hw), NULL);
+
+    if (pkey != NULL && p == der + len)
+        return pkey;
+    EVP_PKEY_free(pkey);
+    hw_raise(hw, HW_E_BAD_KEY, "not a PKCS#8 private key");
+    return NULL;
+}
+
+int hw_pkcs8_encode(struct hw *hw, const EVP_PKEY *pkey, unsigned char **der, size_t *len)
+{
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+    int n = -1;
+
+    *der = NULL;
+    if (info != NULL)
+        n = i2d_PKCS8_PRIV_KEY_INFO(info, der);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    if (n < 0) {
+        hw_raise(hw, HW_E_INTERNAL, "the key could not be encoded as PKCS#8");
+        return 0;
+    }
+    *len = (size_t)n;
+    return 1;
+}
