@@ -104,11 +104,11 @@ int store_export(struct store *store, int64_t id, const struct store_export *exp
         goto out;
     }
     if (passphrase != NULL && cert->key_custody != NULL && strcmp(cert->key_custody, "file") != 0) {
-        store_raise(
-            store,
-            "the private key of %s is held by the TPM (custody %s) and can't be exported: nobody can take it "
-            "out; leave out export-passphrase to export the certificate",
-            cert->text[STORE_NAME], cert->key_custody);
+        store_raise(store,
+                    "the private key of %s belongs to this machine's TPM (custody %s) and can't be exported; "
+                    "leave out "
+                    "export-passphrase to export the certificate",
+                    cert->text[STORE_NAME], cert->key_custody);
         goto out;
     }
     if (passphrase != NULL && cert->key != 0 && (pkey = store_cert_pkey(store, cert)) == NULL)

@@ -8,21 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- keys into the TPM ---- */
+/* ---- keys into another custody ---- */
 
-/* The same key, wrapped by the TPM: the provider takes "custody" beside the numbers. */
-static EVP_PKEY *wrap(struct store *store, EVP_PKEY *pkey)
+/* The same key, wrapped by or sealed to the TPM: the provider takes "custody" beside the numbers. */
+static EVP_PKEY *wrap(struct store *store, EVP_PKEY *pkey, const char *custody)
 {
-    char custody[] = "tpm";
-    OSSL_PARAM extra[2] = {OSSL_PARAM_construct_utf8_string("custody", custody, 0),
+    OSSL_PARAM extra[2] = {OSSL_PARAM_construct_utf8_string("custody", (char *)custody, 0),
                            OSSL_PARAM_construct_end()};
     OSSL_PARAM *numbers = NULL, *all = NULL;
     EVP_PKEY_CTX *ctx = NULL;
     EVP_PKEY *wrapped = NULL;
 
     if (!EVP_PKEY_is_a(pkey, "RSA")) {
-        store_raise(store, "custody=tpm: only RSA keys can be wrapped to the TPM, not %s",
-                    EVP_PKEY_get0_type_name(pkey));
+        store_raise(store, "custody=%s: only for RSA keys, not %s", custody, EVP_PKEY_get0_type_name(pkey));
         return NULL;
     }
     if (EVP_PKEY_todata(pkey, EVP_PKEY_KEYPAIR, &numbers) > 0 &&
@@ -31,7 +29,7 @@ static EVP_PKEY *wrap(struct store *store, EVP_PKEY *pkey)
         EVP_PKEY_fromdata_init(ctx) > 0 && EVP_PKEY_fromdata(ctx, &wrapped, EVP_PKEY_KEYPAIR, all) <= 0)
         wrapped = NULL;
     if (wrapped == NULL)
-        store_raise_ssl(store, "the key can't be wrapped to the TPM");
+        store_raise_ssl(store, "the key can't be given into custody %s", custody);
     EVP_PKEY_CTX_free(ctx);
     OPENSSL_free(all);
     OSSL_PARAM_free(numbers);
@@ -144,9 +142,9 @@ static int prepare_keys(struct store *store, struct store_import *import, struct
             EVP_PKEY_free(pkey);
             continue;
         }
-        if (ok && import->custody != NULL && strcmp(import->custody, "tpm") == 0 &&
-            strcmp(store_pkey_custody(pkey), "tpm") != 0) {
-            EVP_PKEY *wrapped = wrap(store, pkey);
+        if (ok && import->custody != NULL && strcmp(import->custody, "file") != 0 &&
+            strcmp(store_pkey_custody(pkey), "file") == 0) {
+            EVP_PKEY *wrapped = wrap(store, pkey, import->custody);
 
             EVP_PKEY_free(pkey);
             pkey = wrapped;

@@ -44,11 +44,11 @@ const char *store_pkey_custody(EVP_PKEY *pkey)
     char custody[16] = "";
 
     /* Keys of OpenSSL's own provider know of no custody: they are in clear. */
-    if (EVP_PKEY_get_utf8_string_param(pkey, "custody", custody, sizeof(custody), NULL) > 0 &&
-        strcmp(custody, "tpm") == 0)
-        return "tpm";
-    ERR_clear_error();
-    return "file";
+    if (EVP_PKEY_get_utf8_string_param(pkey, "custody", custody, sizeof(custody), NULL) <= 0) {
+        ERR_clear_error();
+        return "file";
+    }
+    return strcmp(custody, "tpm") == 0 ? "tpm" : strcmp(custody, "sealed") == 0 ? "sealed" : "file";
 }
 
 char *store_pkey_pem(struct store *store, EVP_PKEY *pkey)
@@ -79,20 +79,22 @@ static int on_generation(EVP_PKEY_CTX *ctx)
 }
 
 static EVP_PKEY_CTX *generation(struct store *store, OSSL_LIB_CTX *libctx, const char *size,
-                                const char *custody)
+                                const char *custody, const char *pcrs)
 {
     int is_rsa = strspn(size, "0123456789") == strlen(size);
     size_t bits = is_rsa ? strtoul(size, NULL, 10) : 0;
     EVP_PKEY_CTX *ctx;
-    OSSL_PARAM params[3] = {OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END};
+    OSSL_PARAM params[4] = {OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END};
 
     if (is_rsa) {
         ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", "provider=signet");
         params[0] = OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
         params[1] = OSSL_PARAM_construct_utf8_string("custody", (char *)custody, 0);
+        if (pcrs != NULL)
+            params[2] = OSSL_PARAM_construct_utf8_string("pcrs", (char *)pcrs, 0);
     } else {
-        if (strcmp(custody, "tpm") == 0) {
-            store_raise(store, "key-size %s: only RSA keys are made in the TPM", size);
+        if (strcmp(custody, "tpm") == 0 || strcmp(custody, "sealed") == 0) {
+            store_raise(store, "key-size %s: only RSA keys are made with custody %s", size, custody);
             return NULL;
         }
         ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", "provider=default");
@@ -106,7 +108,8 @@ static EVP_PKEY_CTX *generation(struct store *store, OSSL_LIB_CTX *libctx, const
     return NULL;
 }
 
-EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *custody, char **pem)
+EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *custody, const char *pcrs,
+                          char **pem)
 {
     OSSL_LIB_CTX *libctx = store_crypto(store);
     EVP_PKEY_CTX *ctx = NULL;
@@ -114,7 +117,7 @@ EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *cus
     char text[128];
 
     *pem = NULL;
-    if (libctx == NULL || (ctx = generation(store, libctx, size, custody)) == NULL)
+    if (libctx == NULL || (ctx = generation(store, libctx, size, custody, pcrs)) == NULL)
         return NULL;
     snprintf(text, sizeof(text), "generating a %s%s key (custody %s)", size,
              strspn(size, "0123456789") == strlen(size) ? "-bit RSA" : "", custody);
@@ -306,7 +309,8 @@ struct store_key *store_key_get(struct store *store, const char *name)
     return key;
 }
 
-int store_key_make(struct store *store, const char *name, const char *size, const char *custody)
+int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
+                   const char *pcrs)
 {
     EVP_PKEY *pkey;
     char *pem = NULL;
@@ -316,7 +320,7 @@ int store_key_make(struct store *store, const char *name, const char *size, cons
         return 0;
     if (store_number(store, 0, "SELECT 1 FROM key WHERE name = ?", "t", name) != 0)
         return store_raise(store, "there is a key %s already", name);
-    pkey = store_pkey_make(store, size, custody, &pem);
+    pkey = store_pkey_make(store, size, custody, pcrs, &pem);
     if (pkey != NULL && store_begin(store)) {
         ok = store_key_insert(store, pkey, pem, name) > 0 &&
              store_log(store, "key,info", "key %s made, custody %s", name, store_pkey_custody(pkey));
@@ -327,7 +331,7 @@ int store_key_make(struct store *store, const char *name, const char *size, cons
     return ok;
 }
 
-int store_key_replace(struct store *store, int64_t id, const char *pem)
+int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem)
 {
     EVP_PKEY *pkey = parse_pem(store, pem);
     int ok = 0;
@@ -338,7 +342,9 @@ int store_key_replace(struct store *store, int64_t id, const char *pem)
         store_raise(store, "what is to replace the key is another key");
     else if (store_begin(store))
         ok = store_end(store, store_run(store, "UPDATE key SET pem = ?, custody = ? WHERE id = ?", "tti", pem,
-                                        store_pkey_custody(pkey), id));
+                                        store_pkey_custody(pkey), id) &&
+                                  store_log(store, "key,info", "key %s replaced, custody %s", name,
+                                            store_pkey_custody(pkey)));
     EVP_PKEY_free(pkey);
     return ok;
 }

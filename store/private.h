@@ -83,7 +83,8 @@ struct store_cert *store_cert_by_id(struct store *store, int64_t id);
 /* ---- key.c ---- */
 
 /* Makes a key; reports progress. */
-EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *custody, char **pem);
+EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *custody, const char *pcrs,
+                          char **pem);
 /* Puts a key into the table, or finds it there. Returns its id. */
 int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name);
 EVP_PKEY *store_pkey_load(struct store *store, int64_t id);

@@ -58,8 +58,8 @@ static int write_request_key(struct store *store, const char *file, EVP_PKEY *pk
     int ok;
 
     snprintf(name, sizeof(name), "%.250s_key.pem", file);
-    if (strcmp(store_pkey_custody(pkey), "tpm") == 0) {
-        /* Wrapped by the TPM already: a passphrase would add nothing. */
+    if (strcmp(store_pkey_custody(pkey), "file") != 0) {
+        /* Wrapped by or sealed to the TPM already: a passphrase would add nothing. */
         pem = store_pkey_pem(store, pkey);
         ok = pem != NULL && store_file_write(store, name, pem, strlen(pem));
     } else {

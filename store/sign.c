@@ -10,7 +10,7 @@ EVP_PKEY *store_template_key(struct store *store, const struct store_cert *templ
     *pem = NULL;
     if (template->key != 0)
         return store_pkey_load(store, template->key);
-    return store_pkey_make(store, template->text[STORE_KEY_SIZE], template->text[STORE_CUSTODY], pem);
+    return store_pkey_make(store, template->text[STORE_KEY_SIZE], template->text[STORE_CUSTODY], NULL, pem);
 }
 
 int store_template_is_unchanged(struct store *store, const struct store_cert *before)

@@ -79,7 +79,7 @@ enum store_text {
     STORE_KEY_SIZE,         /* "2048", "prime256v1": see store_key_sizes */
     STORE_KEY_TYPE,         /* "rsa", "rsa-pss", "ec", …; empty for a template */
     STORE_DIGEST_ALGORITHM, /* "sha256", "sha384", "sha512" */
-    STORE_CUSTODY,          /* of a template: wanted, "auto", "tpm" or "file"; otherwise empty */
+    STORE_CUSTODY,          /* of a template: wanted, "auto", "tpm", "sealed" or "file"; otherwise empty */
     STORE_SUBJECT,          /* RFC 2253 */
     STORE_ISSUER,
     STORE_SERIAL_NUMBER, /* upper case hexadecimal, as are the next three */
@@ -207,7 +207,7 @@ struct store_import {
     const char *file;
     const char *name;       /* NULL: the file's, without its ending */
     const char *passphrase; /* NULL: none */
-    const char *custody;    /* "tpm": wraps the keys to the TPM; "file" or NULL: keeps them as they are */
+    const char *custody; /* "tpm", "sealed": gives the keys into it; "file" or NULL: keeps them as they are */
     int trusted;
     const char *trust_store; /* NULL: all */
     /* Set on return. */
@@ -254,10 +254,12 @@ int store_key_each(struct store *store, int (*each)(void *arg, struct store_key 
 /* By name, by fingerprint or the name of a certificate. NULL: none, and said so. */
 struct store_key *store_key_get(struct store *store, const char *name);
 void store_key_free(struct store_key *key);
-/* size as in store_key_sizes, custody "auto", "tpm" or "file". */
-int store_key_make(struct store *store, const char *name, const char *size, const char *custody);
+/* size as in store_key_sizes, custody "auto", "tpm", "sealed" or "file"; pcrs as of struct hw_generate, or
+ * NULL. */
+int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
+                   const char *pcrs);
 /* Replaces what is kept of a key, such as by a reference to a persistent handle; pem must be the same key. */
-int store_key_replace(struct store *store, int64_t id, const char *pem);
+int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem);
 /* Fails if a certificate uses it. */
 int store_key_remove(struct store *store, int64_t id);
 

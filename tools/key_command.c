@@ -47,7 +47,7 @@ int key_command_list(struct tool *tool, char **argv)
 
 int key_command_make(struct tool *tool, char **argv)
 {
-    static const char *const custodies[] = {"auto", "tpm", "file", NULL};
+    static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
     const struct property size = {"--size", TYPE_ENUM, 0, store_key_sizes, 0, 0, NULL, NULL, 0},
                           custody = {"--custody", TYPE_ENUM, 0, custodies, 0, 0, NULL, NULL, 0};
     struct console console;
@@ -60,7 +60,7 @@ int key_command_make(struct tool *tool, char **argv)
     if (!value_check(&console, &size, tool->size != NULL ? tool->size : "2048", &size_value) ||
         !value_check(&console, &custody, tool->custody != NULL ? tool->custody : "auto", &custody_value))
         status = TOOL_USAGE;
-    else if (store_key_make(store, argv[0], size_value, custody_value))
+    else if (store_key_make(store, argv[0], size_value, custody_value, tool->pcrs))
         status = TOOL_OK;
 out:
     OPENSSL_free(size_value);
@@ -110,13 +110,44 @@ int key_command_pin(struct tool *tool, char **argv)
     loaded = tool_key_parse(tool, argv[0], key->pem, (int)strlen(key->pem));
     persistent = loaded != NULL ? hw_key_persist(loaded, handle) : NULL;
     pem = persistent != NULL ? tool_key_pem(persistent) : NULL;
-    if (pem != NULL && store_key_replace(store, key->id, pem))
+    if (pem != NULL && store_key_replace(store, key->id, argv[0], pem))
         status = TOOL_OK;
     else if (persistent != NULL)
         tool_error("the key is at 0x%08x all the same; the store still uses the one that it loads", handle);
 out:
     OPENSSL_free(pem);
     hw_key_free(persistent);
+    hw_key_free(loaded);
+    store_key_free(key);
+    console_close(&console);
+    return status;
+}
+
+int key_command_move(struct tool *tool, char **argv)
+{
+    struct hw_generate params = {.pcrs = tool->pcrs};
+    struct hw_key *loaded = NULL, *moved = NULL;
+    struct console console;
+    struct store *store = NULL;
+    struct store_key *key = NULL;
+    int status = TOOL_FAILED;
+    char *pem = NULL;
+
+    if (tool->custody == NULL || !hw_custody_from(tool->custody, &params.custody) ||
+        (params.custody != HW_CUSTODY_TPM && params.custody != HW_CUSTODY_SEALED))
+        return tool_usage_error("expected --custody tpm or --custody sealed");
+    store = open_store(tool, &console);
+    key = store != NULL ? store_key_get(store, argv[0]) : NULL;
+    loaded = key != NULL ? tool_key_parse(tool, argv[0], key->pem, (int)strlen(key->pem)) : NULL;
+    moved = loaded != NULL ? hw_key_move(loaded, &params) : NULL;
+    pem = moved != NULL ? tool_key_pem(moved) : NULL;
+    if (pem != NULL && store_key_replace(store, key->id, argv[0], pem)) {
+        console_note(&console, "key %s is now of custody %s; copies of its file elsewhere are as they were",
+                     argv[0], tool->custody);
+        status = TOOL_OK;
+    }
+    OPENSSL_free(pem);
+    hw_key_free(moved);
     hw_key_free(loaded);
     store_key_free(key);
     console_close(&console);

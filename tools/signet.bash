@@ -7,7 +7,7 @@ _signet() {
     COMPREPLY=()
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '--home --tcti --log --parent-passphrase-file --owner-passphrase-file
-            --out --size --custody --help --version' -- "$current")
+            --out --size --custody --pcrs --help --version' -- "$current")
         return
     fi
     case $first in
@@ -16,7 +16,7 @@ _signet() {
         return
         ;;
     key)
-        ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'list make write pin delete' -- "$current")
+        ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'list make write move pin delete' -- "$current")
         return
         ;;
     run)

@@ -32,12 +32,15 @@ static const struct tool_command commands[] = {
     {"key", "list", "", 0, "", key_command_list, "shows the keys of the store",
      "Shows the keys of the store, one line each: those that were made by name, and those\n"
      "that belong to certificates.\n"},
-    {"key", "make", " NAME", 1, "sc", key_command_make, "makes a key",
+    {"key", "make", " NAME", 1, "scP", key_command_make, "makes a key",
      "Makes a key and keeps it in the store under a name.\n"},
     {"key", "write", " NAME", 1, "o", key_command_write, "writes the file that a service is given",
      "Writes the key NAME, or the key of the certificate NAME, as services take it: a TSS2\n"
-     "PRIVATE KEY or a SIGNET KEY REFERENCE of custody tpm, which are of no use without\n"
-     "this TPM; PKCS #8 in clear of custody file.\n"},
+     "PRIVATE KEY or a SIGNET KEY REFERENCE of custody tpm, a SIGNET SEALED KEY of custody\n"
+     "sealed, which are of no use without this TPM; PKCS #8 in clear of custody file.\n"},
+    {"key", "move", " NAME", 1, "cP", key_command_move, "gives a key into another custody",
+     "Gives a key of custody file into custody tpm or sealed, or a sealed one into custody\n"
+     "tpm or, sealed anew, to other PCRs. There is no way back to a file.\n"},
     {"key", "pin", " NAME HANDLE", 2, "", key_command_pin, "makes a key persistent in the TPM",
      "Copies a key of the store to a persistent handle of the TPM, such as 0x81010001. The\n"
      "store then uses it there: nothing has to be loaded any more.\n"},
@@ -59,6 +62,7 @@ static const struct option options[] = {
     {"out", required_argument, NULL, 'o'},
     {"size", required_argument, NULL, 's'},
     {"custody", required_argument, NULL, 'c'},
+    {"pcrs", required_argument, NULL, 'P'},
     {NULL, 0, NULL, 0},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -109,7 +113,9 @@ static int print_command(const struct tool_command *command)
         puts("  --size SIZE                     1024 1536 2048 3072 4096 8192, prime256v1 secp384r1 "
              "secp521r1");
     if (strchr(command->options, 'c') != NULL)
-        puts("  --custody CUSTODY               tpm, file, or auto: the TPM if it can");
+        puts("  --custody CUSTODY               tpm, sealed, file, or auto: the TPM if it can");
+    if (strchr(command->options, 'P') != NULL)
+        puts("  --pcrs BANK:N,N                 of custody sealed: only while these PCRs are as now");
     fputs(options_help, stdout);
     return TOOL_OK;
 }
@@ -140,6 +146,9 @@ static void take_option(struct tool *tool, int option)
         break;
     case 'c':
         tool->custody = optarg;
+        break;
+    case 'P':
+        tool->pcrs = optarg;
         break;
     }
 }

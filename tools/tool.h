@@ -33,6 +33,7 @@ struct tool {
     const char *out;      /* --out */
     const char *size;     /* --size */
     const char *custody;  /* --custody */
+    const char *pcrs;     /* --pcrs */
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
     struct hw_log_file log;
@@ -103,6 +104,7 @@ int tool_parse_handle(const char *text, uint32_t *handle);
 int key_command_list(struct tool *tool, char **argv);
 int key_command_make(struct tool *tool, char **argv);
 int key_command_write(struct tool *tool, char **argv);
+int key_command_move(struct tool *tool, char **argv);
 int key_command_pin(struct tool *tool, char **argv);
 int key_command_delete(struct tool *tool, char **argv);
 

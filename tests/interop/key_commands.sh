@@ -15,12 +15,14 @@ check "where it can be" signet key make a --size 1024
 check "in a file" signet key make f --size 2048 --custody file
 check "EC" signet key make e --size prime256v1
 check "larger than the TPM makes" signet key make large --size 4096
-said 'custody file'
+said 'custody sealed'
+check "sealed to the TPM" signet key make s --custody sealed --pcrs sha256:16
 equal "t" "$(row t)" 'tpm rsa 2048'
 equal "a" "$(row a)" 'tpm rsa 1024'
 equal "f" "$(row f)" 'file rsa 2048'
 equal "e" "$(row e)" 'file ec 256'
-equal "large" "$(row large)" 'file rsa 4096'
+equal "large" "$(row large)" 'sealed rsa 4096'
+equal "s" "$(row s)" 'sealed rsa 2048'
 refused "a name twice" signet key make t
 said 'already'
 refused "a size that is none" signet key make x --size 1000
@@ -30,7 +32,7 @@ equal "nothing of it" "$(row x)" ''
 
 # ---- written, used ----
 echo data >"$T/data"
-for name in t f e; do
+for name in t f e s; do
     check "$name: written" signet key write $name --out "$T/$name.pem"
     equal "$name: mode" "$(stat -c %a "$T/$name.pem")" 600
     check "$name: signs" openssl dgst -sha256 -sign "$T/$name.pem" -out "$T/sig" "$T/data"
@@ -61,9 +63,43 @@ check "deleted" signet key delete t
 said '81010001|persistent handle'
 check "evicted" signet hw evict 0x81010001
 
+# ---- given into another custody ----
+line=$(sed -n 5p "$T/f.pem") # of the key in clear
+grep -qF "$line" "$SIGNET_HOME"/*.db || die "the key of custody file is not where it is expected"
+refused "no custody" signet key move f
+refused "back to a file" signet key move s --custody file
+refused "PCRs of a key in the TPM" signet key move f --custody tpm --pcrs 7
+check "from a file to sealed" signet key move f --custody sealed
+said 'custody sealed'
+equal "f" "$(row f)" 'sealed rsa 2048'
+! grep -rqF "$line" "$SIGNET_HOME" || die "the key is still there in clear"
+check "sealed anew, to PCRs" signet key move f --custody sealed --pcrs sha256:16
+check "written" signet key write f --out "$T/f.pem"
+grep -q 'SIGNET SEALED KEY' "$T/f.pem" || die "not a sealed key"
+check "signs" openssl dgst -sha256 -sign "$T/f.pem" -out "$T/sig" "$T/data"
+check "as the same key" plain_openssl dgst -sha256 -verify "$T/f.pub" -signature "$T/sig" "$T/data"
+check "a PCR changes" tpm2 pcrextend "16:sha256=$(printf 'a%.0s' {1..64})"
+refused "to another custody, as the PCRs are now" signet key move f --custody tpm
+said 'PCRs sha256:16'
+equal "nothing is lost" "$(row f)" 'sealed rsa 2048'
+check "sealed without PCRs" signet key make g --custody sealed
+check "from sealed to the TPM" signet key move g --custody tpm
+equal "g" "$(row g)" 'tpm rsa 2048'
+refused "a key in the TPM" signet key move g --custody sealed
+refused "an EC key" signet key move e --custody sealed
+check "a certificate whose key is sealed" signet '/certificate add name=sealed common-name=s custody=sealed; /certificate sign sealed'
+equal "its custody" "$(get sealed custody)" sealed
+refused "exporting the key" signet '/certificate export-certificate sealed export-passphrase=long-enough'
+said 'custody sealed'
+plain_openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=p -keyout "$T/p.key" -out "$T/p.crt" 2>/dev/null
+cat "$T/p.key" "$T/p.crt" >"$FILES/p.pem"
+check "imported into it" signet '/certificate import file-name=p.pem custody=sealed'
+equal "its custody" "$(get p custody)" sealed
+! grep -qF "$(sed -n 5p "$T/p.key")" "$SIGNET_HOME"/*.db || die "the imported key is in the store in clear"
+
 # ---- with a certificate ----
 check "a certificate" signet '/certificate add name=c common-name=c key-size=1024; /certificate sign c'
-fingerprint=$(signet key list | awk '$1 !~ /^[aefl]/ && NR > 1 { print $NF }')
+fingerprint=$(signet key list | awk 'END { print $NF }')
 check "its key by the certificate's name" signet key write c --out "$T/c.pem"
 refused "deleting it" signet key delete c
 said 'use'

@@ -117,16 +117,16 @@ static int run_sign_request(struct call *call)
 
 /* ---- import ---- */
 
-static const char *const import_custodies[] = {"file", "tpm", NULL};
+static const char *const import_custodies[] = {"file", "tpm", "sealed", NULL};
 static const struct property import_parameters[] = {
-    {"file-name", TYPE_FILE, PROP_NEEDED, NULL, 0, 0, NULL, "PEM, DER, PKCS #12, PKCS #7 or TSS2 PRIVATE KEY",
-     0},
+    {"file-name", TYPE_FILE, PROP_NEEDED, NULL, 0, 0, NULL,
+     "PEM, DER, PKCS #12, PKCS #7, TSS2 PRIVATE KEY or SIGNET SEALED KEY", 0},
     {"passphrase", TYPE_SECRET, 0, NULL, 0, 0, NULL, "of what is encrypted in it", 0},
     {"name", TYPE_TEXT, 0, NULL, 0, 0, NULL, "of the certificate; without it as the file", 0},
     {"trusted", TYPE_BOOL, 0, NULL, 0, 0, "no", "yes or no", 0},
     {"trust-store", TYPE_LIST, 0, certificate_trust_values, 0, 0, "all", "what it is trusted for", 0},
     {"custody", TYPE_ENUM, 0, import_custodies, 0, 0, "file",
-     "tpm: the key is wrapped to the TPM and kept so", 0},
+     "tpm: the key is wrapped to the TPM and kept so; sealed: it is encrypted to the TPM", 0},
     END,
 };
 

@@ -22,7 +22,7 @@ enum {
     FIELD_COPY_FROM,
 };
 
-static const char *const custodies[] = {"auto", "tpm", "file", NULL};
+static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
 const char *const certificate_trust_values[] = {"all",     "api",  "dns", "eap", "fetch",
                                                 "hotspot", "sstp", "www", NULL};
 /* In add and set md5 and sha1 are known, and refused by name. */
@@ -59,7 +59,9 @@ static const struct property properties[] = {
     {"path-length", TYPE_NUMBER, PROP_BOTH, NULL, 0, 100, NULL, "of a CA: how many CAs may be below it",
      FIELD_PATH_LENGTH},
     {"custody", TYPE_ENUM, PROP_BOTH | PROP_QUIET, custodies, 0, 0, "auto",
-     "who holds the private key: tpm, file, or auto: the TPM if it can", FIELD_CUSTODY},
+     "who holds the private key: tpm, sealed (encrypted to the TPM at rest), file, or auto: the TPM if it "
+     "can",
+     FIELD_CUSTODY},
     {"copy-from", TYPE_ITEM, PROP_ADD, NULL, 0, 0, NULL, "takes the properties of another", FIELD_COPY_FROM},
     {"ca", TYPE_CERTIFICATE, PROP_QUIET, NULL, 0, 0, NULL, "the CA here that issued it", FIELD_CA},
     TEXT("ca-crl-host", PROP_QUIET, "of a CA: the host in its CRL's URL", STORE_CA_CRL_HOST),
