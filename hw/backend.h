@@ -38,12 +38,7 @@ struct hw_raw_ctx {
     _Atomic(EVP_PKEY_CTX *) ctx;
 };
 
-/* A private key that this process can work with: the CPU at least. */
-struct hw_held {
-    EVP_PKEY *pkey; /* whole */
-    EVP_PKEY *raw;  /* the same as one of type RSA */
-    struct hw_raw_ctx kept;
-};
+struct hw_held; /* a private key that lanes can use: see lane.h */
 
 struct hw_key {
     _Atomic unsigned refs;
@@ -54,7 +49,7 @@ struct hw_key {
     _Atomic unsigned ops;             /* enum hw_op_kind bits; 0: ask prepare */
     enum hw_custody custody;
     void *impl;              /* the backend's */
-    struct hw_held *held;    /* custody file, and sealed once it has been unsealed; or NULL */
+    struct hw_held *held;    /* custody file, and sealed once it is ready; or NULL */
     struct hw_raw_ctx check; /* of results, with the public key */
 
     CRYPTO_RWLOCK *lock;           /* guards what follows */
@@ -101,9 +96,15 @@ int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey);
 /* Makes key one of custody file; takes over the reference to pkey. */
 int hw_file_adopt(struct hw_key *key, EVP_PKEY *pkey);
 
+/* ---- sealed.c ---- */
+
+/* A sealed key, unsealed here and now. NULL: raised, or only the kernel has it. */
+EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key);
+
 /* ---- held.c: private keys in memory ---- */
 
 struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey);
+EVP_PKEY *hw_held_get0_pkey(const struct hw_held *held); /* NULL: only the kernel has it */
 void hw_held_free(struct hw_held *held);
 /* The operation of struct hw_backend for keys that have held. */
 int hw_held_operate(struct hw_key *key, struct hw_op *op);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The context, the list of backends, and keys as references to what a backend holds. */
-#include "backend.h"
+#include "lane.h"
+#include "workers.h"
 
 #include <openssl/rsa.h>
 #include <stdarg.h>
@@ -31,9 +32,16 @@ static const char *const custodies[] = {
 };
 #define CUSTODIES (sizeof(custodies) / sizeof(custodies[0]))
 
+/* The first that is there and takes the key stands for the accelerator. */
+static const struct hw_lane *const lanes[] = {&hw_lane_afalg, &hw_lane_keyring, &hw_lane_cpu};
+#define LANES (sizeof(lanes) / sizeof(lanes[0]))
+
 struct hw {
     struct hw_config config;
     void *state[BACKENDS];
+    struct hw_route *route;
+    pthread_mutex_t workers_lock;
+    struct hw_workers *workers;
 };
 
 struct hw *hw_new(const struct hw_config *config)
@@ -44,6 +52,12 @@ struct hw *hw_new(const struct hw_config *config)
     if (hw == NULL)
         return NULL;
     hw->config = *config;
+    pthread_mutex_init(&hw->workers_lock, NULL);
+    hw->route = hw_route_new(hw, lanes, LANES, config->lanes, config->stats_folder);
+    if (hw->route == NULL) {
+        hw_free(hw);
+        return NULL;
+    }
     for (i = 0; i < BACKENDS; i++) {
         hw->state[i] = backends[i]->open(hw, config);
         if (hw->state[i] == NULL) {
@@ -64,7 +78,28 @@ void hw_free(struct hw *hw)
         if (hw->state[i] != NULL)
             backends[i]->close(hw->state[i]);
     }
+    hw_route_free(hw->route);
+    if (hw->workers != NULL && hw_workers_are_ours(hw->workers))
+        hw_workers_free(hw->workers);
+    pthread_mutex_destroy(&hw->workers_lock);
     OPENSSL_free(hw);
+}
+
+struct hw_route *hw_get0_route(const struct hw *hw)
+{
+    return hw->route;
+}
+
+struct hw_workers *hw_get_workers(struct hw *hw)
+{
+    struct hw_workers *workers;
+
+    pthread_mutex_lock(&hw->workers_lock);
+    if (hw->workers == NULL || !hw_workers_are_ours(hw->workers))
+        hw->workers = hw_workers_new();
+    workers = hw->workers;
+    pthread_mutex_unlock(&hw->workers_lock);
+    return workers;
 }
 
 void *hw_backend_state(const struct hw *hw, const struct hw_backend *backend)
@@ -273,15 +308,23 @@ struct hw_key *hw_key_wrap(struct hw *hw, EVP_PKEY *pkey, const struct hw_genera
 
 struct hw_key *hw_key_move(struct hw_key *key, const struct hw_generate *params)
 {
-    /* What has only been loaded may have to be unsealed. */
-    if (key->backend != NULL && key->held == NULL && key->backend->custody == HW_CUSTODY_SEALED &&
-        !key->backend->prepare(key))
+    EVP_PKEY *pkey = NULL;
+    struct hw_key *moved;
+
+    if (key->custody == HW_CUSTODY_SEALED) {
+        if ((pkey = hw_sealed_get1_pkey(key)) == NULL)
+            return NULL;
+    } else if (key->custody == HW_CUSTODY_FILE && key->held != NULL) {
+        pkey = hw_held_get0_pkey(key->held);
+        EVP_PKEY_up_ref(pkey);
+    } else {
+        hw_raise(key->hw, HW_E_NOT_PRIVATE, "the private key can't be moved: custody %s does not give it out",
+                 hw_custody_name(key->custody));
         return NULL;
-    if (key->held != NULL)
-        return hw_key_wrap(key->hw, key->held->pkey, params);
-    hw_raise(key->hw, HW_E_NOT_PRIVATE, "the private key can't be moved: custody %s does not give it out",
-             hw_custody_name(key->custody));
-    return NULL;
+    }
+    moved = hw_key_wrap(key->hw, pkey, params);
+    EVP_PKEY_free(pkey);
+    return moved;
 }
 
 struct hw_key *hw_key_load(struct hw *hw, enum hw_format format, const unsigned char *der, size_t len,
@@ -371,5 +414,6 @@ int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *ar
         print(arg, line);
         OPENSSL_free(line);
     }
+    hw_route_print(hw->route, print, arg);
     return 1;
 }

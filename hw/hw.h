@@ -54,6 +54,13 @@ struct hw_config {
     const char *parent_passphrase_file;
     const char *owner_passphrase_file;
 
+    /* Which lanes use keys that are in memory: "accelerator cpu" (NULL), "cpu", "accelerator", also "afalg"
+     * and "keyring" for the ways to the accelerator; "kernel-only": sealed keys are used as the kernel holds
+     * them (hw_key_hold) and not unsealed, others through the kernel. */
+    const char *lanes;
+    /* Folder for counters of the lanes, which others can read (hw_print_stats); NULL: none. */
+    const char *stats_folder;
+
     /* Where errors and log lines go. reason is an enum hw_reason, text one line without a newline. */
     void (*error)(void *arg, int reason, const char *file, int line, const char *func, const char *text);
     void (*log)(void *arg, enum hw_level level, const char *text);
@@ -210,6 +217,17 @@ int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, con
 
 /* Calls print with one line a backend: what is here, how it is reached, what it can do. */
 int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *arg);
+#define HW_STATS_FOLDER "/run/signet/stats" /* unless the configuration names another */
+
+/* Prints what lanes have done in the processes that have counters in the folder, a line a process and lane.
+ * Returns 0 if the folder can't be read, with errno. */
+int hw_print_stats(const char *folder, void (*print)(void *arg, const char *line), void *arg);
+/* Gives a sealed key, unsealed, to the kernel to keep (keyrings(7)) until hw_key_release or the end of the
+ * system: processes of this user and, if it is not NULL, of the group can then use it, and no one can read
+ * it. */
+int hw_key_hold(struct hw_key *key, const char *group);
+/* Takes it from the kernel. Returns 0 if it was not there, and raises. */
+int hw_key_release(struct hw_key *key);
 /* Copies a key that is in a TSS2 container to a persistent handle (0x81000000 to 0x817fffff, TPM 2.0
  * Library part 2 section 7.5) and returns the key that lives there. */
 struct hw_key *hw_key_persist(struct hw_key *key, uint32_t handle);

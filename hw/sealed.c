@@ -5,6 +5,7 @@
  * at its first use, and then holds the key in memory.
  */
 #include "container.h"
+#include "lane.h"
 #include "tpm_seal.h"
 
 #include <openssl/rand.h>
@@ -218,30 +219,67 @@ static int decrypt(struct hw_key *key, struct sealed_key *sealed, const unsigned
     return key->held != NULL;
 }
 
-static int sealed_prepare(struct hw_key *key)
+static int unseal(struct hw_key *key, struct sealed_key *sealed)
 {
-    struct sealed_key *sealed = key->impl;
     unsigned char secret[CONTAINER_KEY_LEN];
-    int ok = 1;
+    int ok;
 
-    pthread_mutex_lock(&sealed->lock);
-    if (key->ops == 0 && sealed->is_refused) {
+    if (sealed->is_refused) {
         hw_raise(key->hw, HW_E_AUTH,
                  "the TPM has refused this key's passphrase; it is not asked again, as that would bring a "
                  "lockout nearer");
-        ok = 0;
-    } else if (key->ops == 0) {
-        ok = tpm_unseal(tpm_of(key), &sealed->seal, &sealed->auth, secret, sizeof(secret),
-                        &sealed->is_refused) &&
-             decrypt(key, sealed, secret);
-        OPENSSL_cleanse(secret, sizeof(secret));
-        if (ok) {
-            OPENSSL_cleanse(&sealed->auth, sizeof(sealed->auth));
-            key->ops = HW_OP_RSA_RAW;
-        }
+        return 0;
+    }
+    ok = tpm_unseal(tpm_of(key), &sealed->seal, &sealed->auth, secret, sizeof(secret), &sealed->is_refused) &&
+         decrypt(key, sealed, secret);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    return ok;
+}
+
+/* As the kernel holds it, if it does; otherwise the TPM gives it out. */
+static int get_hold(struct hw_key *key, struct sealed_key *sealed)
+{
+    int32_t serial = hw_kernel_key_find(key->hw, key->pkey);
+
+    if (serial != 0)
+        return (key->held = hw_held_new_serial(key->hw, key->pkey, serial)) != NULL;
+    if (!hw_route_is_kernel_only(hw_get0_route(key->hw)))
+        return unseal(key, sealed);
+    hw_raise(key->hw, HW_E_NO_DEVICE,
+             "the kernel does not hold this sealed key for this user, and lanes = kernel-only forbids to "
+             "unseal it: "
+             "signet hw hold gives it to the kernel");
+    return 0;
+}
+
+static int sealed_prepare(struct hw_key *key)
+{
+    struct sealed_key *sealed = key->impl;
+    int ok;
+
+    pthread_mutex_lock(&sealed->lock);
+    ok = key->ops != 0 || get_hold(key, sealed);
+    if (ok && key->ops == 0) {
+        OPENSSL_cleanse(&sealed->auth, sizeof(sealed->auth));
+        key->ops = HW_OP_RSA_RAW;
     }
     pthread_mutex_unlock(&sealed->lock);
     return ok;
+}
+
+/* The whole key, also if the kernel holds it already. */
+EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key)
+{
+    struct sealed_key *sealed = key->impl;
+    EVP_PKEY *pkey = NULL;
+
+    pthread_mutex_lock(&sealed->lock);
+    if (key->held == NULL && unseal(key, sealed))
+        key->ops = HW_OP_RSA_RAW;
+    if (key->held != NULL && (pkey = hw_held_get0_pkey(key->held)) != NULL)
+        EVP_PKEY_up_ref(pkey);
+    pthread_mutex_unlock(&sealed->lock);
+    return pkey;
 }
 
 static void sealed_unload(struct hw_key *key)

@@ -21,6 +21,8 @@ static const struct option options[] = {
      offsetof(struct prov_config, parent_passphrase_file)},
     {"owner-passphrase-file", "SIGNET_OWNER_PASSPHRASE_FILE",
      offsetof(struct prov_config, owner_passphrase_file)},
+    {"lanes", "SIGNET_LANES", offsetof(struct prov_config, lanes)},
+    {"stats-directory", "SIGNET_STATS_DIRECTORY", offsetof(struct prov_config, stats_directory)},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 

@@ -178,6 +178,8 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
         .tcti = ctx->config.tcti,
         .parent_passphrase_file = ctx->config.parent_passphrase_file,
         .owner_passphrase_file = ctx->config.owner_passphrase_file,
+        .lanes = ctx->config.lanes,
+        .stats_folder = ctx->config.stats_directory != NULL ? ctx->config.stats_directory : HW_STATS_FOLDER,
         .error = prov_on_error,
         .log = prov_on_log,
         .level = ctx->log.level,

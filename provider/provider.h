@@ -41,6 +41,8 @@ struct prov_config {
     char *key_directory;
     char *parent_passphrase_file;
     char *owner_passphrase_file;
+    char *lanes;
+    char *stats_directory;
 };
 
 struct prov_ctx {

@@ -27,6 +27,8 @@ void tool_config_read(struct tool_config *config)
         .log = setting("SIGNET_LOG"),
         .parent_passphrase_file = setting("SIGNET_PARENT_PASSPHRASE_FILE"),
         .owner_passphrase_file = setting("SIGNET_OWNER_PASSPHRASE_FILE"),
+        .lanes = setting("SIGNET_LANES"),
+        .stats_directory = setting("SIGNET_STATS_DIRECTORY"),
         .home = home != NULL ? home : HOME_DEFAULT,
         .has_colour = setting("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0,
     };

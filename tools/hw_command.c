@@ -2,6 +2,7 @@
 /* signet hw: what hardware is here, and which keys live in it. */
 #include "tool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,35 @@ int hw_command_print(struct tool *tool, char **argv)
 {
     (void)argv;
     return hw_print(tool_hw(tool), print_line, NULL) ? TOOL_OK : TOOL_FAILED;
+}
+
+int hw_command_stats(struct tool *tool, char **argv)
+{
+    const char *folder =
+        tool->config.stats_directory != NULL ? tool->config.stats_directory : HW_STATS_FOLDER;
+
+    (void)argv;
+    if (hw_print_stats(folder, print_line, NULL))
+        return TOOL_OK;
+    return tool_error("%s can't be read: %s; processes count there once it exists", folder, strerror(errno));
+}
+
+int hw_command_hold(struct tool *tool, char **argv)
+{
+    struct hw_key *key = tool_key_read(tool, argv[0]);
+    int ok = key != NULL && hw_key_hold(key, tool->group);
+
+    hw_key_free(key);
+    return ok ? TOOL_OK : TOOL_FAILED;
+}
+
+int hw_command_release(struct tool *tool, char **argv)
+{
+    struct hw_key *key = tool_key_read(tool, argv[0]);
+    int ok = key != NULL && hw_key_release(key);
+
+    hw_key_free(key);
+    return ok ? TOOL_OK : TOOL_FAILED;
 }
 
 /* All eight digits, so that a missing one does not mean another key. */

@@ -7,12 +7,12 @@ _signet() {
     COMPREPLY=()
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '--home --tcti --log --parent-passphrase-file --owner-passphrase-file
-            --out --size --custody --pcrs --help --version' -- "$current")
+            --out --size --custody --pcrs --group --help --version' -- "$current")
         return
     fi
     case $first in
     hw)
-        ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'print persist evict' -- "$current")
+        ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'print hold release persist evict' -- "$current")
         return
         ;;
     key)

@@ -19,9 +19,20 @@ struct tool_command {
 };
 
 static const struct tool_command commands[] = {
+    {"hw", "print stats", "", 0, "", hw_command_stats, "shows what lanes have done, by process",
+     "Shows what the CPU and the accelerator have done, one line for each process that uses\n"
+     "Signet (with those that it has forked) and each lane. Processes count where the folder\n"
+     "/run/signet/stats, or the one that stats-directory or SIGNET_STATS_DIRECTORY names,\n"
+     "exists and they may write to it.\n"},
     {"hw", "print", "", 0, "", hw_command_print, "shows the hardware that holds keys, one line each",
      "Shows the hardware that holds keys, one line each: how it is reached, what it can\n"
      "do, and which persistent handles are taken.\n"},
+    {"hw", "hold", " KEY.pem", 1, "g", hw_command_hold, "gives a sealed key to the kernel to hold",
+     "Has the TPM give out the SIGNET SEALED KEY in KEY.pem and gives it to the kernel, until\n"
+     "'signet hw release' or the end of the system. Processes of this user, and of --group,\n"
+     "then use the key without ever having it; to be run at boot, before the services.\n"},
+    {"hw", "release", " KEY.pem", 1, "", hw_command_release, "takes a key from the kernel",
+     "Takes a key from the kernel that 'signet hw hold' gave to it.\n"},
     {"hw", "persist", " KEY.pem HANDLE", 2, "o", hw_command_persist, "makes a key persistent in the TPM",
      "Copies the TSS2 PRIVATE KEY in KEY.pem to a persistent handle of the TPM, such as\n"
      "0x81010001, and writes a SIGNET KEY REFERENCE, which names it, to standard output\n"
@@ -63,6 +74,7 @@ static const struct option options[] = {
     {"size", required_argument, NULL, 's'},
     {"custody", required_argument, NULL, 'c'},
     {"pcrs", required_argument, NULL, 'P'},
+    {"group", required_argument, NULL, 'g'},
     {NULL, 0, NULL, 0},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -116,6 +128,8 @@ static int print_command(const struct tool_command *command)
         puts("  --custody CUSTODY               tpm, sealed, file, or auto: the TPM if it can");
     if (strchr(command->options, 'P') != NULL)
         puts("  --pcrs BANK:N,N                 of custody sealed: only while these PCRs are as now");
+    if (strchr(command->options, 'g') != NULL)
+        puts("  --group GROUP                   whose processes may use the key, too");
     fputs(options_help, stdout);
     return TOOL_OK;
 }
@@ -149,6 +163,9 @@ static void take_option(struct tool *tool, int option)
         break;
     case 'P':
         tool->pcrs = optarg;
+        break;
+    case 'g':
+        tool->group = optarg;
         break;
     }
 }
@@ -199,11 +216,27 @@ static int run_tool_command(struct tool *tool, const struct tool_command *comman
     return status == TOOL_OK ? command->run(tool, argv + optind) : status;
 }
 
+/* How many words the command's name has, if they stand first; otherwise 0. */
+static int matches(const char *name, int argc, char **argv)
+{
+    int words = 0;
+
+    while (*name != '\0') {
+        size_t len = strcspn(name, " ");
+
+        if (words == argc || strlen(argv[words]) != len || memcmp(argv[words], name, len) != 0)
+            return 0;
+        words++;
+        name += len + (name[len] == ' ');
+    }
+    return words;
+}
+
 /* -1: there is no such group. */
 static int find_and_run(struct tool *tool, int argc, char **argv)
 {
     const char *group = argv[0], *name = argc > 1 ? argv[1] : NULL;
-    int is_group = 0;
+    int is_group = 0, words;
     size_t i;
 
     for (i = 0; i < COMMANDS; i++) {
@@ -212,8 +245,8 @@ static int find_and_run(struct tool *tool, int argc, char **argv)
         is_group = 1;
         if (name != NULL && strcmp(name, "--help") == 0)
             return print_commands(group);
-        if (name != NULL && strcmp(commands[i].name, name) == 0)
-            return run_tool_command(tool, &commands[i], argc - 1, argv + 1);
+        if ((words = matches(commands[i].name, argc - 1, argv + 1)) > 0)
+            return run_tool_command(tool, &commands[i], argc - words, argv + words);
     }
     if (!is_group)
         return -1;

@@ -24,6 +24,7 @@ struct hw *tool_hw(struct tool *tool)
         .tcti = tool->config.tcti,
         .parent_passphrase_file = tool->config.parent_passphrase_file,
         .owner_passphrase_file = tool->config.owner_passphrase_file,
+        .lanes = tool->config.lanes,
         .error = tool_on_error,
         .log = tool_on_log,
         .level = tool->log.level,

@@ -24,6 +24,8 @@ struct tool_config {
     const char *log;
     const char *parent_passphrase_file;
     const char *owner_passphrase_file;
+    const char *lanes;
+    const char *stats_directory;
     const char *home; /* of the store; absolute once tool_config_apply has run */
     int has_colour;   /* the user minds no colours on a terminal */
 };
@@ -34,6 +36,7 @@ struct tool {
     const char *size;     /* --size */
     const char *custody;  /* --custody */
     const char *pcrs;     /* --pcrs */
+    const char *group;    /* --group */
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
     struct hw_log_file log;
@@ -72,7 +75,7 @@ void tool_on_log(void *arg, enum hw_level level, const char *text);
 
 /* ---- key_file.c ---- */
 
-/* Loads the first key of the TPM's in a PEM file, alone or among certificates. NULL: said why. */
+/* Loads the first private key in a PEM file, alone or among certificates. NULL: said why. */
 struct hw_key *tool_key_read(struct tool *tool, const char *path);
 
 /* A key's file that is to appear whole or not at all. */
@@ -91,7 +94,7 @@ void tool_key_writer_close(struct tool_key_writer *writer);
 
 /* PEM of a key's container; the caller's. NULL: said why. */
 char *tool_key_pem(const struct hw_key *key);
-/* Loads a key of the TPM's from PEM; name is for messages. NULL: said why. */
+/* Loads a key from PEM; name is for messages. NULL: said why. */
 struct hw_key *tool_key_parse(struct tool *tool, const char *name, const char *pem, int len);
 /* Writes a text as the key's file. */
 int tool_key_writer_commit_text(struct tool_key_writer *writer, const char *text, size_t len);
@@ -111,6 +114,9 @@ int key_command_delete(struct tool *tool, char **argv);
 /* ---- hw_command.c: the commands of `signet hw`; argv holds their arguments only ---- */
 
 int hw_command_print(struct tool *tool, char **argv);
+int hw_command_stats(struct tool *tool, char **argv);
+int hw_command_hold(struct tool *tool, char **argv);
+int hw_command_release(struct tool *tool, char **argv);
 int hw_command_persist(struct tool *tool, char **argv);
 int hw_command_evict(struct tool *tool, char **argv);
 

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The route: for each operation the lane that is expected to be done first, and another if it fails.
+ *
+ * A lane's service time is a moving average of how long an operation took, divided by how many were on the
+ * lane; the next one is expected to take that times one more than are on it now. A lane that fails gets a
+ * breaker: it is left alone for a while, then tried with one operation.
+ */
+#include "lane.h"
+
+#include "stats.h"
+
+#include <openssl/crypto.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PROBE_NS        2000000000LL /* between looks at /proc/crypto */
+#define TIMEOUT_MIN_MS  100
+#define TIMEOUT_MAX_MS  500   /* with a CPU to do it then, a call ends within a second */
+#define TIMEOUT_ONLY_MS 10000 /* where no other lane could take over */
+#define FAILURES_MAX    3     /* in a row, before the breaker opens */
+#define OPEN_MIN_NS     1000000000LL
+#define OPEN_MAX_NS     30000000000LL
+#define DEPTH_GROWTH    64 /* operations without "busy" before one more is tried at a time */
+#define FORGET_NS                                                                                            \
+    1000000000LL /* a lane unused for that long counts as twice as fast: it may have recovered */
+
+struct hw_attachment {
+    void *state;
+    unsigned users, epoch, forks;
+    int is_stale; /* its last user detaches it */
+    const struct hw_lane *lane;
+};
+
+struct lane_state {
+    const struct hw_lane *lane;
+    int is_wanted; /* by the policy */
+    _Atomic int is_there;
+    struct stats_lane *stats;
+    _Atomic int64_t service_ns; /* 0: not known */
+    _Atomic int64_t last_ns;    /* when it was last used */
+    _Atomic unsigned in_flight, depth, since_busy, failures;
+    _Atomic int64_t open_until_ns; /* the breaker; 0: closed */
+    _Atomic int64_t open_ns;       /* how long it is to stay open the next time */
+    _Atomic int is_tried;          /* one operation is trying the lane */
+};
+
+struct hw_route {
+    struct hw *hw;
+    int kernel_only;
+    long cpus;
+    struct stats *stats;
+    pthread_mutex_t lock; /* guards the probe */
+    _Atomic int64_t probed_ns;
+    _Atomic unsigned epoch; /* counts changes of driver */
+    char driver[64];
+    size_t count;
+    struct lane_state lanes[HW_LANES_MAX];
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- the policy ---- */
+
+static int take_word(struct hw_route *route, const char *word)
+{
+    size_t i;
+    int found = 0;
+
+    if (strcmp(word, "kernel-only") == 0) {
+        route->kernel_only = 1;
+        return 1;
+    }
+    for (i = 0; i < route->count; i++) {
+        const struct hw_lane *lane = route->lanes[i].lane;
+
+        if (strcmp(lane->name, word) == 0 || (lane->is_accelerator && strcmp(word, "accelerator") == 0)) {
+            route->lanes[i].is_wanted = 1;
+            found = 1;
+        }
+    }
+    return found;
+}
+
+static int take_policy(struct hw_route *route, const char *policy)
+{
+    char *copy = OPENSSL_strdup(policy), *rest = NULL, *word;
+    int ok = copy != NULL, words = 0;
+
+    for (word = ok ? strtok_r(copy, " \t,", &rest) : NULL; word != NULL && ok;
+         word = strtok_r(NULL, " \t,", &rest)) {
+        ok = take_word(route, word);
+        words++;
+        if (!ok)
+            hw_raise(route->hw, HW_E_UNSUPPORTED,
+                     "lanes = %.64s: expected accelerator and cpu, or one of them, or kernel-only", policy);
+    }
+    OPENSSL_free(copy);
+    if (ok && (words == 0 || (route->kernel_only && words > 1))) {
+        hw_raise(route->hw, HW_E_UNSUPPORTED, "lanes = %.64s: %s", policy,
+                 words == 0 ? "no lane is named" : "kernel-only stands alone");
+        ok = 0;
+    }
+    return ok;
+}
+
+struct hw_route *hw_route_new(struct hw *hw, const struct hw_lane *const *lanes, size_t count,
+                              const char *policy, const char *stats_folder)
+{
+    struct hw_route *route = OPENSSL_zalloc(sizeof(*route));
+    cpu_set_t set;
+    size_t i;
+
+    if (route == NULL || count > HW_LANES_MAX) {
+        OPENSSL_free(route);
+        return NULL;
+    }
+    route->hw = hw;
+    route->count = count;
+    route->cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    route->stats = stats_new(stats_folder);
+    pthread_mutex_init(&route->lock, NULL);
+    if (route->stats == NULL) {
+        hw_route_free(route);
+        return NULL;
+    }
+    for (i = 0; i < count; i++) {
+        route->lanes[i].lane = lanes[i];
+        route->lanes[i].depth = UINT32_MAX;
+        route->lanes[i].open_ns = OPEN_MIN_NS;
+        route->lanes[i].stats = stats_lane(route->stats, i, lanes[i]->name);
+    }
+    if (take_policy(route, policy != NULL ? policy : "accelerator cpu"))
+        return route;
+    hw_route_free(route);
+    return NULL;
+}
+
+void hw_route_free(struct hw_route *route)
+{
+    if (route == NULL)
+        return;
+    stats_free(route->stats);
+    pthread_mutex_destroy(&route->lock);
+    OPENSSL_free(route);
+}
+
+int hw_route_is_kernel_only(const struct hw_route *route)
+{
+    return route->kernel_only;
+}
+
+/* ---- what is here ---- */
+
+static void reset_lane(struct hw_route *route, struct lane_state *lane)
+{
+    lane->is_there = lane->lane->is_there(route->hw, route->driver);
+    lane->open_until_ns = 0;
+    lane->open_ns = OPEN_MIN_NS;
+    lane->service_ns = 0;
+    lane->failures = 0;
+}
+
+/* Looks for the accelerator at the first operation and every few seconds: drivers come and go. */
+static void probe(struct hw_route *route, int64_t now)
+{
+    char driver[sizeof(route->driver)];
+    size_t i;
+
+    if (route->epoch != 0 && now - route->probed_ns < PROBE_NS)
+        return;
+    pthread_mutex_lock(&route->lock);
+    if (route->epoch == 0 || now - route->probed_ns >= PROBE_NS) {
+        hw_probe(driver, sizeof(driver));
+        route->probed_ns = now;
+        if (route->epoch == 0 || strcmp(driver, route->driver) != 0) {
+            strcpy(route->driver, driver);
+            for (i = 0; i < route->count; i++)
+                reset_lane(route, &route->lanes[i]);
+            hw_log(route->hw, HW_LOG_INFO, "the kernel's RSA accelerator: %s",
+                   *driver != '\0' ? driver : "none");
+            route->epoch++;
+        }
+    }
+    pthread_mutex_unlock(&route->lock);
+}
+
+/* ---- what lanes keep for a key ---- */
+
+static void detach(struct hw_attachment *attachment)
+{
+    attachment->lane->detach(attachment->state);
+    OPENSSL_free(attachment);
+}
+
+/* Takes an attachment out of its slot, with the lock held. Returns it if nobody uses it; otherwise its last
+ * user detaches it. */
+static struct hw_attachment *retire(struct hw_held *held, size_t i)
+{
+    struct hw_attachment *old = held->attached[i];
+
+    held->attached[i] = NULL;
+    if (old == NULL)
+        return NULL;
+    old->is_stale = 1;
+    return old->users == 0 ? old : NULL;
+}
+
+static void let_go(struct hw_held *held, struct hw_attachment *attachment)
+{
+    int is_last;
+
+    pthread_mutex_lock(&held->lock);
+    is_last = --attachment->users == 0 && attachment->is_stale;
+    pthread_mutex_unlock(&held->lock);
+    if (is_last)
+        detach(attachment);
+}
+
+static struct hw_attachment *attach(struct hw_route *route, size_t i, struct hw_held *held, unsigned epoch,
+                                    enum lane_result *result)
+{
+    struct hw_attachment *attachment = OPENSSL_zalloc(sizeof(*attachment));
+    char driver[sizeof(route->driver)];
+
+    *result = LANE_FAILED;
+    if (attachment == NULL)
+        return NULL;
+    pthread_mutex_lock(&route->lock);
+    strcpy(driver, route->driver);
+    pthread_mutex_unlock(&route->lock);
+    attachment->lane = route->lanes[i].lane;
+    attachment->epoch = epoch;
+    attachment->forks = hw_fork_count();
+    attachment->state = attachment->lane->attach(held, driver, result);
+    if (attachment->state != NULL)
+        return attachment;
+    OPENSSL_free(attachment);
+    return NULL;
+}
+
+/* The attachment of the key to a lane, made anew if the driver has changed or the process has forked. */
+static struct hw_attachment *take_hold(struct hw_route *route, size_t i, struct hw_held *held,
+                                       enum lane_result *result)
+{
+    unsigned epoch = route->epoch;
+    struct hw_attachment *attachment, *old = NULL;
+
+    pthread_mutex_lock(&held->lock);
+    attachment = held->attached[i];
+    if (attachment != NULL && ((attachment->lane->is_accelerator && attachment->epoch != epoch) ||
+                               attachment->forks != hw_fork_count()))
+        old = retire(held, i);
+    if (held->attached[i] == NULL)
+        held->attached[i] = attach(route, i, held, epoch, result);
+    attachment = held->attached[i];
+    if (attachment != NULL)
+        attachment->users++;
+    pthread_mutex_unlock(&held->lock);
+    if (old != NULL)
+        detach(old);
+    return attachment;
+}
+
+void hw_route_forget(struct hw_held *held)
+{
+    size_t i;
+
+    for (i = 0; i < HW_LANES_MAX; i++) {
+        struct hw_attachment *old = retire(held, i);
+
+        if (old != NULL)
+            detach(old);
+    }
+}
+
+/* ---- the choice ---- */
+
+static int is_usable(const struct hw_route *route, size_t i, const struct hw_held *held)
+{
+    const struct lane_state *lane = &route->lanes[i];
+    unsigned epoch = route->epoch;
+
+    if (!lane->is_there || held->refused[i] == epoch)
+        return 0;
+    /* What only the kernel has, only the kernel can use, with an accelerator or without. */
+    if (held->raw == NULL)
+        return lane->lane->takes_serial;
+    if (route->kernel_only)
+        return lane->lane->is_accelerator;
+    return lane->is_wanted && (!lane->lane->is_accelerator || route->driver[0] != '\0');
+}
+
+/* How long the next operation is expected to take; negative: not now. */
+static int64_t expected_ns(const struct hw_route *route, const struct lane_state *lane, int64_t now)
+{
+    unsigned in_flight = lane->in_flight;
+    int64_t service = lane->service_ns, unused = now - lane->last_ns,
+            width = lane->lane->is_accelerator ? 1 : route->cpus;
+    int64_t open_until = lane->open_until_ns;
+
+    if (open_until != 0 && (now < open_until || lane->is_tried))
+        return -1;
+    if (in_flight >= lane->depth)
+        return -1;
+    if (in_flight == 0 && unused > FORGET_NS)
+        service >>= unused / FORGET_NS < 32 ? unused / FORGET_NS : 32;
+    return in_flight + 1 > width ? service * (in_flight + 1) / width : service;
+}
+
+/* The index of the lane, or -1. The first accelerator that takes the key stands for all. */
+static int choose(const struct hw_route *route, const struct hw_held *held, unsigned tried, int64_t now)
+{
+    int best = -1, has_accelerator = 0;
+    int64_t best_ns = 0;
+    size_t i;
+
+    for (i = 0; i < route->count; i++) {
+        int64_t ns;
+
+        if (!is_usable(route, i, held) || (route->lanes[i].lane->is_accelerator && has_accelerator++))
+            continue;
+        ns = tried & 1u << i ? -1 : expected_ns(route, &route->lanes[i], now);
+        if (ns >= 0 && (best < 0 || ns < best_ns)) {
+            best = (int)i;
+            best_ns = ns;
+        }
+    }
+    return best;
+}
+
+/* ---- what an operation teaches ---- */
+
+static void open_breaker(struct hw_route *route, struct lane_state *lane, int64_t now, const char *why)
+{
+    int64_t ns = lane->open_ns;
+
+    lane->open_until_ns = now + ns;
+    lane->open_ns = ns * 2 < OPEN_MAX_NS ? ns * 2 : OPEN_MAX_NS;
+    lane->failures = 0;
+    lane->stats->opened++;
+    lane->stats->is_open = 1;
+    hw_log(route->hw, HW_LOG_WARN, "lane %s (%s) %s: not used for %d s", lane->lane->name, route->driver, why,
+           (int)(ns / 1000000000));
+}
+
+static void learn_success(struct hw_route *route, struct lane_state *lane, unsigned others, int64_t took)
+{
+    int64_t width = lane->lane->is_accelerator ? 1 : route->cpus;
+    int64_t sample = others + 1 > width ? took * width / (others + 1) : took, old = lane->service_ns;
+
+    lane->service_ns = old == 0 ? sample : old + (sample - old) / 8;
+    lane->stats->service_ns = (uint64_t)lane->service_ns;
+    lane->stats->operations++;
+    lane->failures = 0;
+    if (lane->depth != UINT32_MAX && ++lane->since_busy >= DEPTH_GROWTH) {
+        lane->depth++;
+        lane->since_busy = 0;
+    }
+    if (lane->open_until_ns != 0) {
+        lane->open_until_ns = 0;
+        lane->open_ns = OPEN_MIN_NS;
+        lane->stats->is_open = 0;
+        hw_log(route->hw, HW_LOG_INFO, "lane %s (%s) is back", lane->lane->name, route->driver);
+    }
+}
+
+static void learn_failure(struct hw_route *route, struct lane_state *lane, unsigned others,
+                          enum lane_result result, int64_t now)
+{
+    /* Whatever is wrong, the driver may have gone. */
+    route->probed_ns = 0;
+    switch (result) {
+    case LANE_BUSY:
+        lane->stats->busy++;
+        if (others > 0) {
+            lane->depth = others;
+            lane->since_busy = 0;
+            return;
+        }
+        break;
+    case LANE_SILENT:
+        lane->stats->timeouts++;
+        open_breaker(route, lane, now, "gives no answer");
+        return;
+    default:
+        lane->stats->failures++;
+        break;
+    }
+    if (lane->open_until_ns != 0 || ++lane->failures >= FAILURES_MAX)
+        open_breaker(route, lane, now, "fails");
+}
+
+/* ---- one operation ---- */
+
+/* Ten times what is usual, within bounds. */
+static unsigned timeout_ms(const struct hw_route *route, const struct lane_state *lane,
+                           const struct hw_held *held)
+{
+    int64_t ms = lane->service_ns * (lane->in_flight + 1) * 10 / 1000000;
+
+    if (held->raw == NULL || route->kernel_only)
+        return TIMEOUT_ONLY_MS;
+    return ms < TIMEOUT_MIN_MS ? TIMEOUT_MIN_MS : ms > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : (unsigned)ms;
+}
+
+static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key, struct hw_op *op)
+{
+    struct lane_state *lane = &route->lanes[i];
+    struct hw_held *held = key->held;
+    enum lane_result result = LANE_FAILED;
+    struct hw_attachment *attachment;
+    int is_trial = lane->open_until_ns != 0;
+    unsigned others = lane->in_flight++;
+    int64_t begin = now_ns(), end;
+
+    if (is_trial)
+        lane->is_tried = 1;
+    lane->last_ns = begin;
+    attachment = take_hold(route, i, held, &result);
+    if (attachment != NULL) {
+        result = lane->lane->operate(attachment->state, held, op->in, op->out, timeout_ms(route, lane, held));
+        let_go(held, attachment);
+    }
+    end = now_ns();
+    lane->in_flight--;
+    op->out_len = key->size;
+    if (result == LANE_OK && lane->lane->is_accelerator && !hw_rsa_check(key, op)) {
+        OPENSSL_cleanse(op->out, op->out_size);
+        lane->stats->wrong++;
+        open_breaker(route, lane, end, "gave a wrong result");
+        result = LANE_FAILED;
+    } else if (result == LANE_OK) {
+        learn_success(route, lane, others, end - begin);
+    } else if (result == LANE_KEY) {
+        held->refused[i] = route->epoch;
+    } else if (result != LANE_INPUT) {
+        learn_failure(route, lane, others, result, end);
+    }
+    if (is_trial)
+        lane->is_tried = 0;
+    return result;
+}
+
+static int raise_none(struct hw_route *route, const struct hw_held *held, unsigned tried)
+{
+    if (held->raw == NULL)
+        hw_raise(route->hw, tried != 0 ? HW_E_DEVICE : HW_E_NO_DEVICE,
+                 "the kernel, which alone holds the key, %s",
+                 tried != 0 ? "could not use it (an accelerator that fails, or a key that is gone)"
+                            : "offers no way to use it here: see keyctl(2)");
+    else if (tried != 0)
+        hw_raise(route->hw, HW_E_DEVICE, "the accelerator %s failed, and lanes allows no other",
+                 route->driver);
+    else
+        hw_raise(route->hw, HW_E_NO_DEVICE,
+                 "lanes allows the accelerator only, and there is none: /proc/crypto has no driver for rsa "
+                 "but the "
+                 "kernel's own");
+    return 0;
+}
+
+int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *op)
+{
+    unsigned tried = 0;
+    int i;
+
+    for (;;) {
+        int64_t now = now_ns();
+
+        probe(route, now);
+        i = choose(route, key->held, tried, now);
+        if (i < 0)
+            return raise_none(route, key->held, tried);
+        switch (run(route, (size_t)i, key, op)) {
+        case LANE_OK:
+            return 1;
+        case LANE_INPUT:
+            hw_raise(route->hw, HW_E_BAD_INPUT,
+                     "RSA private operation: input out of range, not below the modulus");
+            return 0;
+        default:
+            tried |= 1u << i;
+        }
+    }
+}
+
+void hw_route_print(struct hw_route *route, void (*print)(void *arg, const char *line), void *arg)
+{
+    char line[256];
+    size_t i;
+
+    probe(route, now_ns());
+    for (i = 0; i < route->count; i++) {
+        const struct lane_state *lane = &route->lanes[i];
+        const char *how = lane->is_wanted ? "" : ", not in use (lanes)";
+
+        if (!lane->lane->is_accelerator)
+            continue;
+        if (lane->is_there && route->driver[0] != '\0')
+            snprintf(line, sizeof(line), "%s: the kernel's RSA driver %s%s", lane->lane->name, route->driver,
+                     how);
+        else
+            snprintf(line, sizeof(line), "%s: no RSA accelerator%s", lane->lane->name,
+                     route->driver[0] != '\0' ? " by this way" : "");
+        print(arg, line);
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What lanes have done: counters of a process and of those that it forks, in a file that others can read.
+ *
+ * The file is FOLDER/PID, mapped shared, so that a server's workers count in their master's; nothing is
+ * written where the folder does not exist or may not be written. Private to hw/.
+ */
+#ifndef SIGNET_HW_STATS_H
+#define SIGNET_HW_STATS_H
+
+#include "hw.h"
+
+#include <stdatomic.h>
+
+#define STATS_LANES 8
+
+struct stats_lane {
+    char name[16];
+    _Atomic uint64_t operations, failures, timeouts, wrong, busy, opened;
+    _Atomic uint64_t service_ns; /* of one operation, lately, by the process that counted last */
+    _Atomic uint64_t is_open;    /* the breaker */
+};
+
+struct stats;
+
+/* folder may be NULL. NULL: out of memory. */
+struct stats *stats_new(const char *folder);
+void stats_free(struct stats *stats);
+struct stats_lane *stats_lane(struct stats *stats, size_t i, const char *name);
+
+/* Prints the file of one process, a line a lane. Returns 0 if it is none. */
+int stats_print_file(const char *path, void (*print)(void *arg, const char *line), void *arg);
+
+#endif
