@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The board: an emulated router in QEMU (no KVM needed). It boots Debian's own kernel in seconds, has a TPM 2.0 (swtpm
-# behind tpm-tis: /dev/tpm0, /dev/tpmrm0), and this machine's file system as its root, with its writes kept apart in
-# memory: programs and libraries are the ones installed here.
+# behind tpm-tis: /dev/tpm0, /dev/tpmrm0), an accelerator for RSA (emulated; see pka/), and this machine's file system as
+# its root, with its writes kept apart in memory: programs and libraries are the ones installed here.
 #
 # Usage: board.sh [OPTION...] [COMMAND...]
 # Runs COMMAND as root on the board, in the same folder, with its output and exit status; without one, a shell on this
@@ -12,6 +12,9 @@
 #   --prepare       only what needs to be done once: the kernel, the modules, the initramfs
 #   --tpm-log       log each command that reaches the TPM, in $SIGNET_BOARD/tpm.commands
 #   --no-tpm        a board without a TPM
+#   --no-pka        a board without an accelerator
+#   --engines N     of the accelerator (2)
+#   --depth N       of its queue (32)
 #   --cpus N        processors (2)
 #   --memory MIB    (1024)
 #   --timeout S     seconds until the board is switched off (600); exit status 124 then
@@ -28,20 +31,21 @@ die() {
 }
 progress() { if [[ -t 2 ]]; then echo "board: $*" >&2; fi; }
 
-cpus=2 memory=1024 timeout=600 tpm=yes
+cpus=2 memory=1024 timeout=600 tpm=yes pka=yes engines=2 depth=32
 folder='' tpm_log='' only_prepare=''
 while (($#)); do
     case $1 in
-    --cpus | --memory | --timeout | --folder)
+    --cpus | --memory | --timeout | --folder | --engines | --depth)
         (($# > 1)) || die "$1 needs a value"
         declare "${1#--}=$2"
         shift 2
         ;;
-    --prepare | --tpm-log | --no-tpm)
+    --prepare | --tpm-log | --no-tpm | --no-pka)
         case $1 in
         --prepare) only_prepare=yes ;;
         --tpm-log) tpm_log=yes ;;
-        --no-tpm) tpm= ;;
+        --no-tpm) tpm='' ;;
+        --no-pka) pka='' ;;
         esac
         shift
         ;;
@@ -102,10 +106,9 @@ make_initramfs() {
 }
 
 # Signet's own module and the driver of the emulated accelerator, where modprobe finds them.
-modules=()
+modules=(tests/board/pka)
 build_modules() {
     local source build stamp=$depot/modules-$version
-    ((${#modules[@]})) || return 0
     if [[ -e $stamp && -z $(cd "$root" && find "${modules[@]}" -newer "$stamp") ]]; then return; fi
     mkdir -p "$kernel/lib/modules/$version/extra"
     for source in "${modules[@]}"; do
@@ -158,7 +161,7 @@ else
     folder=$(mktemp -d "${TMPDIR:-/tmp}/signet-board.XXXXXX")
     made_folder=yes
 fi
-rm -f "$folder"/{status,stdout,stderr,kernel.log,command}
+rm -f "$folder"/{pka.socket,silicon.socket,qmp.socket,status,stdout,stderr,kernel.log,command}
 
 # wait_for WHAT FILE
 wait_for() {
@@ -191,6 +194,20 @@ if [[ $tpm ]]; then
     wait_for swtpm "$folder/tpm.socket"
     arguments+=(-chardev "socket,id=tpm,path=$folder/tpm.socket" -tpmdev "emulator,id=tpm,chardev=tpm"
         -device "tpm-tis,tpmdev=tpm")
+fi
+
+if [[ $pka ]]; then
+    silicon=$(realpath "${SIGNET_BUILD:-$root/build}")/tests/board/silicon
+    [[ -x $silicon ]] || die "$silicon is missing: build first, or set SIGNET_BUILD"
+    "$silicon" --socket "$folder/pka.socket" --control "$folder/silicon.socket" --qmp "$folder/qmp.socket" \
+        --engines "$engines" --depth "$depth" 2>"$folder/silicon.log" &
+    pids+=($!)
+    wait_for "the silicon" "$folder/pka.socket"
+    arguments+=(-chardev "socket,id=pka-bus,path=$folder/pka.socket"
+        -device "ivshmem-doorbell,id=pka,chardev=pka-bus,vectors=1"
+        -qmp "unix:$folder/qmp.socket,server=on,wait=off"
+        -chardev "socket,id=silicon,path=$folder/silicon.socket"
+        -device "virtserialport,chardev=silicon,name=silicon")
 fi
 
 cp "$here/start" "$folder/start"
