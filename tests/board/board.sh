@@ -161,7 +161,7 @@ else
     folder=$(mktemp -d "${TMPDIR:-/tmp}/signet-board.XXXXXX")
     made_folder=yes
 fi
-rm -f "$folder"/{pka.socket,silicon.socket,qmp.socket,status,stdout,stderr,kernel.log,command}
+rm -f "$folder"/{pka.socket,silicon.socket,status,stdout,stderr,kernel.log,command}
 
 # wait_for WHAT FILE
 wait_for() {
@@ -199,13 +199,12 @@ fi
 if [[ $pka ]]; then
     silicon=$(realpath "${SIGNET_BUILD:-$root/build}")/tests/board/silicon
     [[ -x $silicon ]] || die "$silicon is missing: build first, or set SIGNET_BUILD"
-    "$silicon" --socket "$folder/pka.socket" --control "$folder/silicon.socket" --qmp "$folder/qmp.socket" \
+    "$silicon" --socket "$folder/pka.socket" --control "$folder/silicon.socket" \
         --engines "$engines" --depth "$depth" 2>"$folder/silicon.log" &
     pids+=($!)
     wait_for "the silicon" "$folder/pka.socket"
     arguments+=(-chardev "socket,id=pka-bus,path=$folder/pka.socket"
         -device "ivshmem-doorbell,id=pka,chardev=pka-bus,vectors=1"
-        -qmp "unix:$folder/qmp.socket,server=on,wait=off"
         -chardev "socket,id=silicon,path=$folder/silicon.socket"
         -device "virtserialport,chardev=silicon,name=silicon")
 fi

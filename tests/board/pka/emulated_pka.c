@@ -4,13 +4,15 @@
  *
  * The algorithm is registered with the first device and stays until the module goes: a user's transform can't be taken
  * away from it. While there is no device its priority is 0, so that new users get the kernel's software, and old ones
- * are served by that as their fallback, as are the requests that were on the device when it went. Nothing fails.
+ * are served by that as their fallback, as are the requests that were on the device when it went. Nothing fails. A
+ * device goes by the PCI core's word, or because it reads as all ones: it has been pulled.
  */
 #include <linux/crypto.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -54,8 +56,10 @@ struct pka_work {
 
 /* There is one device at most. */
 static struct pka {
-	spinlock_t lock;
+	struct mutex presence; /* one at a time finds that the device has come or gone */
+	spinlock_t lock;       /* of what follows */
 	struct pci_dev *pdev; /* NULL: no device */
+	bool is_up;           /* it is there and answers */
 	void __iomem *registers;
 	struct pka_header *memory;
 	u32 slots, generation;
@@ -162,7 +166,7 @@ static int operate(struct akcipher_request *req, u32 operation)
 	if (req->src_len > size)
 		return -EINVAL;
 	spin_lock_irqsave(&pka.lock, flags);
-	if (!pka.pdev) {
+	if (!pka.is_up) {
 		spin_unlock_irqrestore(&pka.lock, flags);
 		return run_fallback(req);
 	}
@@ -246,7 +250,7 @@ static void submit_queued(void)
 				break;
 		}
 		backlog = base = NULL;
-		if (pka.pdev && i < pka.slots) {
+		if (pka.is_up && i < pka.slots) {
 			backlog = crypto_get_backlog(&pka.queue);
 			base = crypto_dequeue_request(&pka.queue);
 			if (base)
@@ -272,7 +276,7 @@ static void take_answers(void)
 	for (i = 0; i < PKA_SLOTS_MAX; i++) {
 		req = NULL;
 		spin_lock_irqsave(&pka.lock, flags);
-		if (pka.pdev && i < pka.slots)
+		if (pka.is_up && i < pka.slots)
 			req = take_answer(i, &err);
 		spin_unlock_irqrestore(&pka.lock, flags);
 		if (req)
@@ -281,15 +285,85 @@ static void take_answers(void)
 	submit_queued();
 }
 
+/* ---- coming and going ---- */
+
+/* What was on the device, or waiting for it, is done by the fallback. */
+static void finish_by_fallback(void)
+{
+	struct crypto_async_request *base, *backlog;
+	struct akcipher_request *req;
+	unsigned long flags;
+	u32 i;
+
+	for (i = 0; i < pka.slots; i++) {
+		spin_lock_irqsave(&pka.lock, flags);
+		req = pka.works[i].req;
+		pka.works[i].req = NULL;
+		wipe(slot_at(i));
+		spin_unlock_irqrestore(&pka.lock, flags);
+		if (req)
+			complete_base(&req->base, run_fallback(req));
+	}
+	for (;;) {
+		spin_lock_irqsave(&pka.lock, flags);
+		backlog = crypto_get_backlog(&pka.queue);
+		base = crypto_dequeue_request(&pka.queue);
+		spin_unlock_irqrestore(&pka.lock, flags);
+		if (backlog)
+			complete_base(backlog, -EINPROGRESS);
+		if (!base)
+			break;
+		complete_base(base, run_fallback(container_of(base, struct akcipher_request, base)));
+	}
+}
+
+static void go_up(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&pka.lock, flags);
+	memset(pka.works, 0, sizeof(pka.works));
+	pka.memory->head = pka.memory->tail;
+	pka.is_up = true;
+	spin_unlock_irqrestore(&pka.lock, flags);
+	pka_rsa.base.cra_priority = PRIORITY;
+}
+
+static void go_down(void)
+{
+	unsigned long flags;
+
+	pka_rsa.base.cra_priority = 0;
+	spin_lock_irqsave(&pka.lock, flags);
+	pka.is_up = false;
+	spin_unlock_irqrestore(&pka.lock, flags);
+	finish_by_fallback();
+}
+
+/* Interrupt thread and watchdog both come here. */
+static void look_after_device(void)
+{
+	bool is_there;
+
+	mutex_lock(&pka.presence);
+	is_there = READ_ONCE(pka.memory->magic) == PKA_MAGIC;
+	if (is_there && !pka.is_up)
+		go_up();
+	else if (!is_there && pka.is_up)
+		go_down();
+	mutex_unlock(&pka.presence);
+	take_answers();
+}
+
 static irqreturn_t pka_interrupt(int irq, void *data)
 {
-	take_answers();
+	look_after_device();
 	return IRQ_HANDLED;
 }
 
 static void pka_watchdog(struct work_struct *work)
 {
-	take_answers();
+	look_after_device();
 	schedule_delayed_work(&pka.watchdog, HZ / 2);
 }
 
@@ -431,19 +505,17 @@ static int pka_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		pci_free_irq_vectors(pdev);
 		return -EBUSY;
 	}
-	memset(pka.works, 0, sizeof(pka.works));
 	pka.registers = registers;
 	pka.memory = memory;
 	pka.slots = slots;
-	memory->head = memory->tail;
 	pka.pdev = pdev;
 	spin_unlock_irqrestore(&pka.lock, flags);
+	go_up();
 
 	err = request_threaded_irq(pci_irq_vector(pdev, 0), NULL, pka_interrupt, IRQF_ONESHOT, "emulated-pka", &pka);
 	if (err)
 		goto fail;
 	schedule_delayed_work(&pka.watchdog, HZ / 2);
-	pka_rsa.base.cra_priority = PRIORITY;
 	if (!pka.is_registered) {
 		err = crypto_register_akcipher(&pka_rsa);
 		if (err)
@@ -456,54 +528,18 @@ fail_irq:
 	cancel_delayed_work_sync(&pka.watchdog);
 	free_irq(pci_irq_vector(pdev, 0), &pka);
 fail:
-	spin_lock_irqsave(&pka.lock, flags);
+	go_down();
 	pka.pdev = NULL;
-	spin_unlock_irqrestore(&pka.lock, flags);
 	pci_free_irq_vectors(pdev);
 	return err;
 }
 
-/* What was on the device, or waiting for it, is done by the fallback. */
-static void finish_by_fallback(void)
-{
-	struct crypto_async_request *base, *backlog;
-	struct akcipher_request *req;
-	unsigned long flags;
-	u32 i;
-
-	for (i = 0; i < pka.slots; i++) {
-		spin_lock_irqsave(&pka.lock, flags);
-		req = pka.works[i].req;
-		pka.works[i].req = NULL;
-		wipe(slot_at(i));
-		spin_unlock_irqrestore(&pka.lock, flags);
-		if (req)
-			complete_base(&req->base, run_fallback(req));
-	}
-	for (;;) {
-		spin_lock_irqsave(&pka.lock, flags);
-		backlog = crypto_get_backlog(&pka.queue);
-		base = crypto_dequeue_request(&pka.queue);
-		spin_unlock_irqrestore(&pka.lock, flags);
-		if (backlog)
-			complete_base(backlog, -EINPROGRESS);
-		if (!base)
-			break;
-		complete_base(base, run_fallback(container_of(base, struct akcipher_request, base)));
-	}
-}
-
 static void pka_remove(struct pci_dev *pdev)
 {
-	unsigned long flags;
-
-	pka_rsa.base.cra_priority = 0;
-	spin_lock_irqsave(&pka.lock, flags);
-	pka.pdev = NULL;
-	spin_unlock_irqrestore(&pka.lock, flags);
 	cancel_delayed_work_sync(&pka.watchdog);
 	free_irq(pci_irq_vector(pdev, 0), &pka);
-	finish_by_fallback();
+	go_down();
+	pka.pdev = NULL;
 	pci_free_irq_vectors(pdev);
 }
 
@@ -520,6 +556,7 @@ static struct pci_driver pka_driver = {
 static int __init pka_init(void)
 {
 	spin_lock_init(&pka.lock);
+	mutex_init(&pka.presence);
 	crypto_init_queue(&pka.queue, QUEUE_MAX);
 	INIT_DELAYED_WORK(&pka.watchdog, pka_watchdog);
 	return pci_register_driver(&pka_driver);

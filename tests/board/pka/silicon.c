@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 static const char usage_text[] =
-    "Usage: silicon --socket PATH --control PATH [--qmp PATH] [--engines N] [--depth N]\n"
+    "Usage: silicon --socket PATH --control PATH [--engines N] [--depth N]\n"
     "Orders on the control socket:\n"
     "  normal       no fault from now on; what was left unanswered is answered late\n"
     "  busy         every request is refused as busy\n"
@@ -37,17 +37,15 @@ static const char usage_text[] =
     "  silent       requests are taken and not answered\n"
     "  wrong N      of 1000 results, N have a bit turned\n"
     "  crt N        of 1000 private operations, N have one half of the CRT wrong\n"
-    "  gone, back   the device is pulled and plugged in again (needs --qmp)\n"
+    "  gone, back   the device reads as all ones, as one does that has been pulled; it is there again\n"
     "  stats        ok requests=N answers=N faults=N\n";
 
-enum mode { NORMAL, BUSY, SILENT };
+enum mode { NORMAL, BUSY, SILENT, GONE };
 
 static struct {
     unsigned engines, depth;
-    const char *qmp;
     struct pka_header *memory;
     int memory_fd, listener, qemu, doorbell, interrupt;
-    int is_gone;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -148,8 +146,11 @@ static void answer(struct pka_slot *slot, uint32_t generation, uint32_t status)
 
     slot->status = status;
     atomic_store_explicit((_Atomic uint32_t *)&slot->done, generation, memory_order_release);
+    pthread_mutex_lock(&silicon.lock);
+    silicon.answers++;
     if (silicon.interrupt >= 0 && write(silicon.interrupt, &one, sizeof(one)) < 0)
         perror("silicon: interrupt");
+    pthread_mutex_unlock(&silicon.lock);
 }
 
 static void sleep_ms(unsigned ms)
@@ -164,7 +165,7 @@ static unsigned take(void)
 {
     unsigned i;
 
-    while (silicon.queued == 0 || silicon.mode == SILENT)
+    while (silicon.queued == 0 || silicon.mode == SILENT || silicon.mode == GONE)
         pthread_cond_wait(&silicon.changed, &silicon.lock);
     i = silicon.queue[0];
     memmove(silicon.queue, silicon.queue + 1, --silicon.queued * sizeof(silicon.queue[0]));
@@ -203,9 +204,6 @@ static void *engine(void *arg)
         }
         explicit_bzero(&copy.numbers, sizeof(copy.numbers));
         answer(slot, copy.generation, status);
-        pthread_mutex_lock(&silicon.lock);
-        silicon.answers++;
-        pthread_mutex_unlock(&silicon.lock);
     }
     return NULL;
 }
@@ -268,6 +266,7 @@ static void accept_qemu(void)
         die("accept: %s", strerror(errno));
     pthread_mutex_lock(&silicon.lock);
     silicon.queued = 0;
+    silicon.interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_unlock(&silicon.lock);
     send_fd(0, -1);
     send_fd(1, -1);
@@ -276,94 +275,22 @@ static void accept_qemu(void)
     send_fd(1, silicon.interrupt);
 }
 
-/* ---- QMP: the device is pulled and plugged in ---- */
-
-static FILE *qmp_open(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (silicon.qmp == NULL || fd < 0)
-        return NULL;
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", silicon.qmp);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return fdopen(fd, "r+");
-    close(fd);
-    return NULL;
-}
-
-/* Sends a command and reads until a line has the word; returns 0 on an error. */
-static int qmp_do(FILE *qmp, const char *command, const char *until)
-{
-    char line[4096];
-
-    if (command != NULL) {
-        fseek(qmp, 0, SEEK_CUR);
-        fprintf(qmp, "%s\n", command);
-        fflush(qmp);
-    }
-    while (fgets(line, sizeof(line), qmp) != NULL) {
-        if (strstr(line, "\"error\"") != NULL) {
-            fprintf(stderr, "silicon: QMP: %s", line);
-            return 0;
-        }
-        if (strstr(line, until) != NULL)
-            return 1;
-    }
-    return 0;
-}
-
-static int pull(void)
-{
-    FILE *qmp = qmp_open();
-    int ok;
-
-    if (qmp == NULL)
-        return 0;
-    silicon.is_gone = 1;
-    ok = qmp_do(qmp, "{\"execute\":\"qmp_capabilities\"}", "\"return\"") &&
-         qmp_do(qmp, "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"pka\"}}", "DEVICE_DELETED") &&
-         qmp_do(qmp, "{\"execute\":\"chardev-remove\",\"arguments\":{\"id\":\"pka-bus\"}}", "\"return\"");
-    fclose(qmp);
-    if (ok) {
-        close(silicon.qemu);
-        silicon.qemu = -1;
-    }
-    return ok;
-}
-
-static int plug(const char *path)
-{
-    FILE *qmp = qmp_open();
-    char command[512];
-    int ok;
-
-    if (qmp == NULL)
-        return 0;
-    snprintf(command, sizeof(command),
-             "{\"execute\":\"chardev-add\",\"arguments\":{\"id\":\"pka-bus\",\"backend\":{\"type\":"
-             "\"socket\",\"data\":"
-             "{\"addr\":{\"type\":\"unix\",\"data\":{\"path\":\"%s\"}},\"server\":false}}}}",
-             path);
-    ok =
-        qmp_do(qmp, "{\"execute\":\"qmp_capabilities\"}", "\"return\"") && qmp_do(qmp, command, "\"return\"");
-    if (ok) {
-        /* QEMU reads what has been sent while it makes the device. */
-        accept_qemu();
-        ok = qmp_do(
-            qmp,
-            "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"ivshmem-doorbell\",\"id\":\"pka\","
-            "\"chardev\":\"pka-bus\",\"vectors\":1}}",
-            "\"return\"");
-    }
-    fclose(qmp);
-    silicon.is_gone = !ok;
-    return ok;
-}
-
 /* ---- orders ---- */
 
-static void obey(char *order, char *reply, size_t size, const char *socket_path)
+/* The driver finds out at the next interrupt, if not by itself. */
+static void set_presence(uint32_t magic)
+{
+    const uint64_t one = 1;
+
+    silicon.mode = magic == PKA_MAGIC ? NORMAL : GONE;
+    silicon.queued = 0;
+    silicon.memory->tail = silicon.memory->head;
+    silicon.memory->magic = magic;
+    if (silicon.interrupt >= 0 && write(silicon.interrupt, &one, sizeof(one)) < 0)
+        perror("silicon: interrupt");
+}
+
+static void obey(const char *order, char *reply, size_t size)
 {
     char word[16] = "";
     unsigned n = 0;
@@ -383,7 +310,11 @@ static void obey(char *order, char *reply, size_t size, const char *socket_path)
         silicon.wrong = n;
     } else if (strcmp(word, "crt") == 0 && count == 2) {
         silicon.crt = n;
-    } else if (strcmp(word, "gone") != 0 && strcmp(word, "back") != 0 && strcmp(word, "stats") != 0) {
+    } else if (strcmp(word, "gone") == 0) {
+        set_presence(UINT32_MAX);
+    } else if (strcmp(word, "back") == 0) {
+        set_presence(PKA_MAGIC);
+    } else if (strcmp(word, "stats") != 0) {
         ok = 0;
     }
     pthread_cond_broadcast(&silicon.changed);
@@ -391,12 +322,10 @@ static void obey(char *order, char *reply, size_t size, const char *socket_path)
              (unsigned long long)silicon.requests, (unsigned long long)silicon.answers,
              (unsigned long long)silicon.faults);
     pthread_mutex_unlock(&silicon.lock);
-    if ((strcmp(word, "gone") == 0 && !pull()) || (strcmp(word, "back") == 0 && !plug(socket_path)))
-        snprintf(reply, size, "error the device could not be pulled or plugged\n");
 }
 
 /* Lines from the control socket, as they come. Returns 0 when the other side has gone. */
-static int take_orders(int fd, const char *socket_path)
+static int take_orders(int fd)
 {
     static char buffer[1024];
     static size_t used;
@@ -409,7 +338,7 @@ static int take_orders(int fd, const char *socket_path)
     buffer[used] = '\0';
     while ((end = strchr(buffer, '\n')) != NULL) {
         *end = '\0';
-        obey(buffer, reply, sizeof(reply), socket_path);
+        obey(buffer, reply, sizeof(reply));
         if (write(fd, reply, strlen(reply)) < 0)
             return 0;
         used -= (size_t)(end + 1 - buffer);
@@ -439,8 +368,7 @@ static void power_on(void)
         die("memory: %s", strerror(errno));
     silicon.memory = mmap(NULL, PKA_MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, silicon.memory_fd, 0);
     silicon.doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    silicon.interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (silicon.memory == MAP_FAILED || silicon.doorbell < 0 || silicon.interrupt < 0)
+    if (silicon.memory == MAP_FAILED || silicon.doorbell < 0)
         die("memory: %s", strerror(errno));
     silicon.memory->magic = PKA_MAGIC;
     silicon.memory->slots = silicon.depth;
@@ -472,8 +400,6 @@ int main(int argc, char **argv)
             path = argv[i + 1];
         else if (strcmp(argv[i], "--control") == 0)
             control_path = argv[i + 1];
-        else if (strcmp(argv[i], "--qmp") == 0)
-            silicon.qmp = argv[i + 1];
         else if (strcmp(argv[i], "--engines") == 0)
             silicon.engines = number(argv[i + 1], 64);
         else if (strcmp(argv[i], "--depth") == 0)
@@ -492,7 +418,7 @@ int main(int argc, char **argv)
         struct pollfd fds[] = {
             {.fd = silicon.doorbell, .events = POLLIN},
             {.fd = silicon.qemu, .events = POLLIN},
-            {.fd = silicon.qemu < 0 && !silicon.is_gone ? silicon.listener : -1, .events = POLLIN},
+            {.fd = silicon.qemu < 0 ? silicon.listener : -1, .events = POLLIN},
             {.fd = control, .events = POLLIN},
             {.fd = control < 0 ? control_listener : -1, .events = POLLIN},
         };
@@ -501,11 +427,11 @@ int main(int argc, char **argv)
             die("poll: %s", strerror(errno));
         if (fds[0].revents)
             take_requests();
-        if (fds[1].revents && !silicon.is_gone)
+        if (fds[1].revents)
             return 0; /* QEMU never says anything: it has ended */
         if (fds[2].revents)
             accept_qemu();
-        if (fds[3].revents && !take_orders(control, path)) {
+        if (fds[3].revents && !take_orders(control)) {
             close(control);
             control = -1;
         }
