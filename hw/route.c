@@ -23,7 +23,8 @@
 #define FAILURES_MAX    3     /* in a row, before the breaker opens */
 #define OPEN_MIN_NS     1000000000LL
 #define OPEN_MAX_NS     30000000000LL
-#define DEPTH_GROWTH    64 /* operations without "busy" before one more is tried at a time */
+#define TRUSTED         1000 /* operations without a fault, after which a lane counts as sound again */
+#define DEPTH_GROWTH    64   /* operations without "busy" before one more is tried at a time */
 #define FORGET_NS                                                                                            \
     1000000000LL /* a lane unused for that long counts as twice as fast: it may have recovered */
 
@@ -44,6 +45,7 @@ struct lane_state {
     _Atomic unsigned in_flight, depth, since_busy, failures;
     _Atomic int64_t open_until_ns; /* the breaker; 0: closed */
     _Atomic int64_t open_ns;       /* how long it is to stay open the next time */
+    _Atomic unsigned since_open;   /* good operations since it closed */
     _Atomic int is_tried;          /* one operation is trying the lane */
 };
 
@@ -365,9 +367,11 @@ static void learn_success(struct hw_route *route, struct lane_state *lane, unsig
         lane->depth++;
         lane->since_busy = 0;
     }
+    if (lane->open_ns != OPEN_MIN_NS && ++lane->since_open >= TRUSTED)
+        lane->open_ns = OPEN_MIN_NS;
     if (lane->open_until_ns != 0) {
         lane->open_until_ns = 0;
-        lane->open_ns = OPEN_MIN_NS;
+        lane->since_open = 0;
         lane->stats->is_open = 0;
         hw_log(route->hw, HW_LOG_INFO, "lane %s (%s) is back", lane->lane->name, route->driver);
     }

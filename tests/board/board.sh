@@ -106,7 +106,7 @@ make_initramfs() {
 }
 
 # Signet's own module and the driver of the emulated accelerator, where modprobe finds them.
-modules=(tests/board/pka)
+modules=(hw/kmod tests/board/pka)
 build_modules() {
     local source build stamp=$depot/modules-$version
     if [[ -e $stamp && -z $(cd "$root" && find "${modules[@]}" -newer "$stamp") ]]; then return; fi
