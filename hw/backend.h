@@ -45,6 +45,7 @@ struct hw_key {
     struct hw *hw;
     const struct hw_backend *backend; /* NULL: public part only */
     EVP_PKEY *pkey;                   /* public part; the whole key of custody file */
+    EVP_PKEY *rsa;                    /* public part as one of type RSA: for the raw operation */
     size_t size;                      /* bytes of the modulus */
     _Atomic unsigned ops;             /* enum hw_op_kind bits; 0: ask prepare */
     enum hw_custody custody;
@@ -122,6 +123,9 @@ int hw_rsa_check(struct hw_key *key, const struct hw_op *op);
 int hw_rsa_raw(struct hw_raw_ctx *kept, OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int is_private, size_t size,
                const unsigned char *in, unsigned char *out);
 void hw_rsa_raw_free(struct hw_raw_ctx *kept);
+/* The same numbers as a key of type RSA: what RSA-PSS says of its use would be refused there. selection is
+ * EVP_PKEY_KEYPAIR or EVP_PKEY_PUBLIC_KEY. NULL: raises nothing. */
+EVP_PKEY *hw_rsa_twin(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int selection);
 
 int hw_tpm_load_uri(struct hw_key *key, const char *uri, hw_passphrase *ask, void *ask_arg);
 

@@ -4,32 +4,9 @@
 #include "lane.h"
 
 #include <openssl/core_names.h>
-#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
-
-/* The same numbers as a key of type RSA: what RSA-PSS says of its use would be refused there. */
-static EVP_PKEY *to_rsa(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", NULL);
-    OSSL_PARAM *all = NULL, *p, *number;
-    EVP_PKEY *rsa = NULL;
-
-    if (ctx == NULL || EVP_PKEY_todata(pkey, EVP_PKEY_KEYPAIR, &all) <= 0)
-        goto out;
-    for (p = number = all; p->key != NULL; p++) {
-        if (p->data_type == OSSL_PARAM_UNSIGNED_INTEGER)
-            *number++ = *p;
-    }
-    *number = *p;
-    if (EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &rsa, EVP_PKEY_KEYPAIR, all) <= 0)
-        rsa = NULL;
-out:
-    OSSL_PARAM_free(all);
-    EVP_PKEY_CTX_free(ctx);
-    return rsa;
-}
 
 static struct hw_held *held_new(struct hw *hw, const EVP_PKEY *pkey)
 {
@@ -67,7 +44,7 @@ struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey)
         EVP_PKEY_up_ref(pkey);
         held->raw = pkey;
     } else {
-        held->raw = to_rsa(hw_libctx(hw), pkey);
+        held->raw = hw_rsa_twin(hw_libctx(hw), pkey, EVP_PKEY_KEYPAIR);
     }
     if (held->raw != NULL)
         return held;

@@ -227,6 +227,7 @@ void hw_key_free(struct hw_key *key)
         key->backend->unload(key);
     hw_held_free(key->held);
     hw_rsa_raw_free(&key->check);
+    EVP_PKEY_free(key->rsa);
     EVP_PKEY_free(key->pkey);
     OPENSSL_clear_free(key->rejection_seed, 32);
     CRYPTO_THREAD_lock_free(key->lock);
@@ -243,7 +244,15 @@ int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey)
         return 0;
     }
     key->size = (size_t)EVP_PKEY_get_size(pkey);
-    return 1;
+    EVP_PKEY_free(key->rsa);
+    if (EVP_PKEY_is_a(pkey, "RSA"))
+        key->rsa = EVP_PKEY_up_ref(pkey) ? pkey : NULL;
+    else
+        key->rsa = hw_rsa_twin(hw_libctx(key->hw), pkey, EVP_PKEY_PUBLIC_KEY);
+    if (key->rsa != NULL)
+        return 1;
+    hw_raise(key->hw, HW_E_BAD_KEY, "OpenSSL does not take the public key");
+    return 0;
 }
 
 static const struct hw_backend *pick_custodian(struct hw *hw, const struct hw_generate *params)

@@ -429,6 +429,7 @@ static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key
     if (is_trial)
         lane->is_tried = 1;
     lane->last_ns = begin;
+    stats_touch(route->stats);
     attachment = take_hold(route, i, held, &result);
     if (attachment != NULL) {
         result = lane->lane->operate(attachment->state, held, op->in, op->out, timeout_ms(route, lane, held));

@@ -4,6 +4,7 @@
 #include "pad.h"
 
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -28,6 +29,27 @@ static int fetch_digests(struct hw_key *key, const struct hw_rsa_padding *paddin
     }
     hw_raise(key->hw, HW_E_UNSUPPORTED, "digest %s is not known", unknown);
     return 0;
+}
+
+EVP_PKEY *hw_rsa_twin(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int selection)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", NULL);
+    OSSL_PARAM *all = NULL, *p, *number;
+    EVP_PKEY *rsa = NULL;
+
+    if (ctx == NULL || EVP_PKEY_todata(pkey, selection, &all) <= 0)
+        goto out;
+    for (p = number = all; p->key != NULL; p++) {
+        if (p->data_type == OSSL_PARAM_UNSIGNED_INTEGER)
+            *number++ = *p;
+    }
+    *number = *p;
+    if (EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &rsa, selection, all) <= 0)
+        rsa = NULL;
+out:
+    OSSL_PARAM_free(all);
+    EVP_PKEY_CTX_free(ctx);
+    return rsa;
 }
 
 static EVP_PKEY_CTX *raw_ctx_new(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int is_private)
@@ -74,7 +96,7 @@ int hw_rsa_check(struct hw_key *key, const struct hw_op *op)
     if (op->out_len != key->size || key->size > sizeof(back))
         return 0;
     if (op->kind == HW_OP_RSA_RAW)
-        return hw_rsa_raw(&key->check, hw_libctx(key->hw), key->pkey, 0, key->size, op->out, back) &&
+        return hw_rsa_raw(&key->check, hw_libctx(key->hw), key->rsa, 0, key->size, op->out, back) &&
                CRYPTO_memcmp(back, op->in, key->size) == 0;
 
     md = EVP_MD_fetch(hw_libctx(key->hw), op->md, NULL);

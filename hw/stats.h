@@ -11,6 +11,7 @@
 #include "hw.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 #define STATS_LANES 8
 
@@ -26,9 +27,11 @@ struct stats;
 /* folder may be NULL. NULL: out of memory. */
 struct stats *stats_new(const char *folder);
 void stats_free(struct stats *stats);
+/* Notes which process has counted last. */
+void stats_touch(struct stats *stats);
 struct stats_lane *stats_lane(struct stats *stats, size_t i, const char *name);
 
-/* Prints the file of one process, a line a lane. Returns 0 if it is none. */
+/* Prints one file, a line a lane. Returns 0 if it is none. */
 int stats_print_file(const char *path, void (*print)(void *arg, const char *line), void *arg);
 
 #endif

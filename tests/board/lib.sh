@@ -43,3 +43,22 @@ silicon() {
     exec {silicon_port}>&-
     [[ $REPLY == ok* ]] || die "the silicon, to $*: $REPLY"
 }
+
+# count LANE FIELD [PID]: a counter of signet hw print stats, over all processes or of one; see board_stats.
+count() {
+    signet hw print stats | awk -v lane="lane=$1" -v field="$2" -v pid="${3:+pid=$3}" '
+        $3 == lane && (pid == "" || $1 == pid) { for (i = 4; i <= NF; i++) if (split($i, a, "=") && a[1] == field) n += a[2] }
+        END { print n + 0 }'
+}
+
+# more WHAT NUMBER THAN
+more() {
+    [ "$2" -gt "$3" ] || die "$1: $2 is not more than $3"
+    echo "ok: $1"
+}
+
+# board_stats: from here on processes count what their lanes do.
+board_stats() {
+    export SIGNET_STATS_DIRECTORY=$T/stats
+    mkdir "$T/stats"
+}

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# An accelerator that lies, hangs, is full or slow, goes and comes back, under load: no signature fails, none is wrong.
+. "$(dirname "$0")/lib.sh"
+
+board_tpm
+tpm_srk
+board_stats
+ssl_conf
+check "a sealed key" genpkey "$T/key.pem" custody:sealed
+
+# load WHAT SECONDS: signatures by eight threads; their number is $SIGNATURES, the slowest took $SLOWEST ms.
+load() {
+    check "$1" "$PROGRAMS/sign_load" 8 "$2" "$T/key.pem"
+    SIGNATURES=$(sed -n 's/.*signatures=\([0-9]*\).*/\1/p' "$OUT")
+    SLOWEST=$(sed -n 's/.*slowest-ms=\([0-9]*\).*/\1/p' "$OUT")
+    echo "    $SIGNATURES signatures, the slowest took $SLOWEST ms"
+}
+normal() { silicon normal; }
+
+# The counters of a process are gone with it: this one keeps its own.
+session s "$T/key.pem"
+counts() { count afalg "$1" "${SESSION_PID[s]}"; }
+ask s "sign 50"
+more "the accelerator is used" "$(counts operations)" 10
+
+# ---- it lies: 10,000 signatures, none wrong ----
+total=0
+for fault in "wrong 20" "crt 20"; do
+    silicon "$fault"
+    made=0
+    until ((made >= 5000)); do
+        load "it lies: $fault" 5
+        made=$((made + SIGNATURES))
+    done
+    total=$((total + made))
+    ask s "sign 200"
+done
+normal
+more "signatures by a liar" $total 9999
+more "wrong results were noticed" "$(counts wrong)" 0
+
+# ---- it says nothing ----
+wait_until "the breaker is closed again" eval 'ask s "sign 10"; [ "$(signet hw print stats | grep -c "pid=${SESSION_PID[s]} .*lane=afalg.*breaker=closed")" = 1 ]'
+silicon silent
+before=$(counts timeouts)
+begin=$(date +%s%N)
+ask s "sign 1"
+took=$((($(date +%s%N) - begin) / 1000000))
+more "the first call waited for it" "$(counts timeouts)" "$before"
+[ "$took" -lt 1000 ] || die "a call took $took ms"
+echo "ok: and was done by the CPU after $took ms"
+signet hw print stats | grep -q "pid=${SESSION_PID[s]} .*lane=afalg.*breaker=open" || die "the breaker is not open"
+load "silent, a new process" 5
+[ "$SLOWEST" -lt 1000 ] || die "a call took $SLOWEST ms"
+echo "ok: no call took a second"
+normal
+wait_until "it is used again" eval 'ask s "sign 10"; [ "$(signet hw print stats | grep -c "pid=${SESSION_PID[s]} .*lane=afalg.*breaker=closed")" = 1 ]'
+
+# ---- full, slow ----
+silicon busy
+load "busy" 3
+normal
+silicon slow 300
+load "slow" 5
+normal
+
+# ---- it goes and comes back under load; keys in the process, and one that only the kernel has ----
+check "a key for the kernel" genpkey "$T/held.pem" custody:sealed
+check "given to the kernel" signet hw hold "$T/held.pem"
+make_cert "$T/key.pem" "$T/cert.pem"
+port=$(free_port)
+MAIN='worker_processes 2; user root;' nginx_conf "$port" "$T/cert.pem" "$T/key.pem"
+nginx_start
+device=$(dirname "$(grep -l 0x1110 /sys/bus/pci/devices/*/device)")
+
+come_and_go() {
+    case $1 in
+    pulled) silicon gone && sleep 1 && silicon back ;;
+    "taken from the bus") echo 1 >"$device/remove" && sleep 1 && echo 1 >/sys/bus/pci/rescan ;;
+    "taken from its driver") echo "${device##*/}" >/sys/bus/pci/drivers/emulated-pka/unbind && sleep 1 &&
+        echo "${device##*/}" >/sys/bus/pci/drivers/emulated-pka/bind ;;
+    esac
+}
+for way in pulled "taken from the bus" "taken from its driver"; do
+    "$PROGRAMS/sign_load" 8 8 "$T/key.pem" >"$T/load.log" 2>&1 &
+    first=$!
+    SIGNET_LANES=kernel-only "$PROGRAMS/sign_load" 4 8 "$T/held.pem" >"$T/held.log" 2>&1 &
+    second=$!
+    handshakes=0
+    for _ in 1 2; do
+        sleep 0.5
+        come_and_go "$way" || die "$way"
+        handshake tls13 "$port"
+        handshakes=$((handshakes + 1))
+        sleep 1
+    done
+    while kill -0 $first 2>/dev/null; do
+        handshake tls13 "$port"
+        handshakes=$((handshakes + 1))
+    done
+    check "$way, under load" wait $first
+    check "$way, a key of the kernel's" wait $second
+    echo "    $(<"$T/load.log"); by the kernel $(<"$T/held.log"); $handshakes handshakes"
+done
+# The module, while the keyring is the way: a socket of AF_ALG holds it.
+kill "$(<"$T/nginx.pid")"
+wait_until "nginx ends" test ! -e "$T/nginx.pid"
+session_end s
+SIGNET_LANES='keyring cpu' "$PROGRAMS/sign_load" 8 8 "$T/key.pem" >"$T/load.log" 2>&1 &
+first=$!
+unloaded=0
+while kill -0 $first 2>/dev/null; do
+    if rmmod emulated_pka 2>/dev/null; then
+        unloaded=$((unloaded + 1))
+        sleep 0.5
+        modprobe emulated_pka
+    fi
+    sleep 0.2
+done
+check "its module unloaded under load" wait $first
+echo "    $(<"$T/load.log"); unloaded $unloaded times"
+more "the module was unloaded" $unloaded 0
