@@ -54,6 +54,10 @@ struct hw_config {
     const char *parent_passphrase_file;
     const char *owner_passphrase_file;
 
+    /* Behind a resource manager, keys of the TPM that are used a lot get a persistent copy, as long as there
+     * is room. */
+    int pin_auto;
+
     /* Which lanes use keys that are in memory: "accelerator cpu" (NULL), "cpu", "accelerator", also "afalg"
      * and "keyring" for the ways to the accelerator; "kernel-only": sealed keys are used as the kernel holds
      * them (hw_key_hold) and not unsealed, others through the kernel. */

@@ -29,6 +29,7 @@ static void *tpm_open(struct hw *hw, const struct hw_config *config)
     tpm->conf = OPENSSL_strdup(config->tcti);
     tpm->parent_passphrase_file = OPENSSL_strdup(config->parent_passphrase_file);
     tpm->owner_passphrase_file = OPENSSL_strdup(config->owner_passphrase_file);
+    tpm->pin_auto = config->pin_auto;
     if (tpm_connection_init(tpm))
         return tpm;
     OPENSSL_free(tpm);
@@ -373,7 +374,10 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
         hw_log(key->hw, k->turn == tpm->turn ? HW_LOG_WARN : HW_LOG_INFO,
                "TPM at %s: the result does not fit the key, loading it again", tpm->name);
         tpm_slots_drop(tpm, k, 0);
+        k->pinned = 0;
     }
+    if (ok)
+        tpm_pin_if_busy(tpm, k);
     tpm_unlock(tpm);
     return ok;
 }

@@ -29,6 +29,9 @@ struct tpm_key {
     uint32_t parent;
     int rsa_parent;
     uint32_t persistent; /* handle, or 0 */
+    uint32_t pinned;     /* handle of a persistent copy of a key that has a container of its own, or 0 */
+    unsigned
+        uses; /* operations as a transient object; of no interest once it counts as pinned or unpinnable */
     int has_auth;
     int has_passphrase; /* auth holds it */
     int is_refused;     /* the TPM did not take auth; another try would only bring a lockout nearer */
@@ -65,6 +68,7 @@ struct tpm {
     unsigned epoch;                  /* of the connection; a key's tr is of its own epoch only */
     uint32_t parent_handle;          /* the persistent parent that parent_tr stands for */
     ESYS_TR parent_tr;
+    int pin_auto;     /* busy keys get a persistent copy */
     uint32_t culprit; /* handle of the parent or hierarchy that the last command used, for messages; or 0 */
 };
 
@@ -121,6 +125,8 @@ int tpm_transport_free(TSS2_TCTI_CONTEXT **tcti);
 
 /* ---- tpm_slots.c ---- */
 
+/* The handle at which the TPM keeps k by itself, or 0: it has to be loaded. */
+uint32_t tpm_resident(const struct tpm_key *k);
 /* Makes k loaded: k->tr is valid when this succeeds. */
 TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k);
 /* Forgets that k is loaded. do_flush: also in the TPM. */
@@ -168,6 +174,16 @@ int tpm_fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth);
 /* ---- tpm_import.c ---- */
 
 int tpm_wrap(void *state, struct hw_key *key, EVP_PKEY *pkey, const struct hw_generate *params);
+
+/* ---- tpm_manage.c ---- */
+
+/* Makes object persistent at handle, or removes it from there. TPM_RAISED, or a response code. */
+TSS2_RC tpm_evict_control(struct tpm *tpm, ESYS_TR object, uint32_t handle, ESYS_TR *out);
+
+/* ---- tpm_pin.c ---- */
+
+/* To be called after each operation of a loaded key, with the lock held. */
+void tpm_pin_if_busy(struct tpm *tpm, struct tpm_key *k);
 
 /* ---- tpm_describe.c ---- */
 

@@ -226,6 +226,7 @@ int tpm_recover(struct tpm *tpm, TSS2_RC rc, struct tpm_key *k, unsigned attempt
         return Esys_Startup(tpm->esys, TPM2_SU_CLEAR) == TSS2_RC_SUCCESS;
     case TPM_RELOAD:
         tpm_slots_drop(tpm, k, 0);
+        k->pinned = 0; /* somebody may have taken it away */
         return 1;
     case TPM_GIVE_UP:
         break;

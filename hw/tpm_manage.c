@@ -11,7 +11,7 @@ static struct tpm *tpm_of(const struct hw *hw)
 }
 
 /* A persistent object's handle is the owner's to give and to take. */
-static TSS2_RC evict_control(struct tpm *tpm, ESYS_TR object, uint32_t handle, ESYS_TR *out)
+TSS2_RC tpm_evict_control(struct tpm *tpm, ESYS_TR object, uint32_t handle, ESYS_TR *out)
 {
     TPM2B_AUTH auth;
     TSS2_RC rc;
@@ -57,7 +57,7 @@ struct hw_key *hw_key_persist(struct hw_key *key, uint32_t handle)
         if (rc == TSS2_RC_SUCCESS)
             rc = tpm_slots_load(tpm, from);
         if (rc == TSS2_RC_SUCCESS)
-            rc = evict_control(tpm, from->tr, handle, &tr);
+            rc = tpm_evict_control(tpm, from->tr, handle, &tr);
     } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, from, attempt++));
     if (rc != TSS2_RC_SUCCESS) {
         tpm_raise(tpm, rc, "making the key persistent");
@@ -99,7 +99,7 @@ int hw_evict(struct hw *hw, uint32_t handle)
         if (rc == TSS2_RC_SUCCESS)
             rc = tpm_persistent(tpm, handle, &tr);
         if (rc == TSS2_RC_SUCCESS)
-            rc = evict_control(tpm, tr, handle, &gone);
+            rc = tpm_evict_control(tpm, tr, handle, &gone);
     } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, NULL, attempt++));
     if (rc == TSS2_RC_SUCCESS && tpm->parent_handle == handle)
         tpm->parent_handle = 0;

@@ -39,15 +39,20 @@ static void link_newest(struct tpm *tpm, struct tpm_key *k)
     tpm->newest = k;
 }
 
+uint32_t tpm_resident(const struct tpm_key *k)
+{
+    return k->persistent != 0 ? k->persistent : k->pinned;
+}
+
 void tpm_slots_drop(struct tpm *tpm, struct tpm_key *k, int do_flush)
 {
     if (!is_loaded(tpm, k))
         return;
     /* Closing only forgets the ESAPI's copy; a persistent key stays where it is anyway. */
-    if (!do_flush || k->persistent != 0 || Esys_FlushContext(tpm->esys, k->tr) != TSS2_RC_SUCCESS)
+    if (!do_flush || tpm_resident(k) != 0 || Esys_FlushContext(tpm->esys, k->tr) != TSS2_RC_SUCCESS)
         Esys_TR_Close(tpm->esys, &k->tr);
     k->tr = ESYS_TR_NONE;
-    if (k->persistent == 0)
+    if (tpm_resident(k) == 0)
         unlink_key(tpm, k);
 }
 
@@ -63,7 +68,7 @@ int tpm_slots_is_taken(struct tpm *tpm, const struct tpm_key *k)
     int is_taken;
 
     /* A resource manager keeps processes apart, and in one turn there is only this one. */
-    if (k->tr == ESYS_TR_NONE || k->persistent != 0 || tpm->is_managed || k->turn == tpm->turn)
+    if (k->tr == ESYS_TR_NONE || tpm_resident(k) != 0 || tpm->is_managed || k->turn == tpm->turn)
         return 0;
     is_taken = Esys_ReadPublic(tpm->esys, k->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &there,
                                NULL) != TSS2_RC_SUCCESS ||
@@ -319,14 +324,14 @@ TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k)
 
     tpm->culprit = 0;
     if (is_loaded(tpm, k)) {
-        if (k->persistent == 0 && tpm->newest != k) {
+        if (tpm_resident(k) == 0 && tpm->newest != k) {
             unlink_key(tpm, k);
             link_newest(tpm, k);
         }
         return TSS2_RC_SUCCESS;
     }
-    if (k->persistent != 0) {
-        rc = tpm_persistent(tpm, k->persistent, &k->tr);
+    if (tpm_resident(k) != 0) {
+        rc = tpm_persistent(tpm, tpm_resident(k), &k->tr);
     } else {
         rc = k->saved != NULL ? load_saved(tpm, k) : load_container(tpm, k);
     }
@@ -337,7 +342,7 @@ TSS2_RC tpm_slots_load(struct tpm *tpm, struct tpm_key *k)
         return rc;
     }
     tpm->culprit = 0; /* the parent has done its part */
-    if (k->persistent == 0)
+    if (tpm_resident(k) == 0)
         link_newest(tpm, k);
     return k->has_passphrase ? Esys_TR_SetAuth(tpm->esys, k->tr, &k->auth) : TSS2_RC_SUCCESS;
 }

@@ -22,6 +22,7 @@ static const struct option options[] = {
     {"owner-passphrase-file", "SIGNET_OWNER_PASSPHRASE_FILE",
      offsetof(struct prov_config, owner_passphrase_file)},
     {"lanes", "SIGNET_LANES", offsetof(struct prov_config, lanes)},
+    {"pin", "SIGNET_PIN", offsetof(struct prov_config, pin)},
     {"stats-directory", "SIGNET_STATS_DIRECTORY", offsetof(struct prov_config, stats_directory)},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -54,6 +55,11 @@ int prov_config_read(struct prov_ctx *ctx)
     if (ctx->config.custody != NULL && !hw_custody_from(ctx->config.custody, &custody)) {
         prov_raise(ctx, HW_E_UNSUPPORTED, "custody = %s: expected tpm, sealed, file or auto",
                    ctx->config.custody);
+        return 0;
+    }
+    if (ctx->config.pin != NULL && strcmp(ctx->config.pin, "auto") != 0 &&
+        strcmp(ctx->config.pin, "no") != 0) {
+        prov_raise(ctx, HW_E_UNSUPPORTED, "pin = %s: expected auto or no", ctx->config.pin);
         return 0;
     }
     return 1;

@@ -8,6 +8,7 @@
 #include <openssl/provider.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const OSSL_PARAM *prov_gettable_params(void *provctx)
 {
@@ -178,6 +179,7 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
         .tcti = ctx->config.tcti,
         .parent_passphrase_file = ctx->config.parent_passphrase_file,
         .owner_passphrase_file = ctx->config.owner_passphrase_file,
+        .pin_auto = ctx->config.pin != NULL && strcmp(ctx->config.pin, "auto") == 0,
         .lanes = ctx->config.lanes,
         .stats_folder = ctx->config.stats_directory != NULL ? ctx->config.stats_directory : HW_STATS_FOLDER,
         .error = prov_on_error,

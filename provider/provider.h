@@ -42,6 +42,7 @@ struct prov_config {
     char *parent_passphrase_file;
     char *owner_passphrase_file;
     char *lanes;
+    char *pin;
     char *stats_directory;
 };
 

@@ -7,6 +7,7 @@
 if [[ -z ${SIGNET_BOARD:-} ]]; then
     exec "$(dirname "${BASH_SOURCE[0]}")/board.sh" ${BOARD[@]+"${BOARD[@]}"} bash "$(realpath "$0")" "$@"
 fi
+SHARED=$SIGNET_BOARD # tests/lib.sh clears what is Signet's
 # shellcheck source=../lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -27,7 +28,7 @@ on_board_exit() {
 }
 trap on_board_exit EXIT
 
-# The TPM of the board; its commands are in $SIGNET_BOARD/tpm.commands with BOARD=(--tpm-log).
+# The TPM of the board; its commands are in $SHARED/tpm.commands with BOARD=(--tpm-log).
 # shellcheck disable=SC2034 # for the scripts and tests/lib.sh
 board_tpm() {
     TPM=board
