@@ -35,12 +35,16 @@ struct bench_options {
     unsigned port;           /* handshakes: the server's, on loopback */
     const char *series;      /* handshakes: name of the sample */
     const char *json;        /* report: file to write, or NULL */
+    const char *reference;   /* devices: SIGNET KEY REFERENCE to the same key at a persistent handle */
+    const char *suite;       /* report: "tpm" or "board" */
 };
 
 /* The programs' parts, one a file. */
 void bench_sign(const struct bench_options *options);
 void bench_count(const struct bench_options *options);
 void bench_handshakes(const struct bench_options *options);
+void bench_lanes(const struct bench_options *options);
+void bench_devices(const struct bench_options *options);
 void bench_report(const struct bench_options *options);
 
 /* ---- what the parts share (main.c) ---- */

@@ -88,6 +88,7 @@ void bench_count(const struct bench_options *options)
     const int is_signet = strcmp(options->provider, "signet") == 0;
     const unsigned char message[BENCH_MESSAGE_SIZE] = "counted";
     unsigned char sig[BENCH_SIGNATURE_MAX];
+    const char *name = options->series != NULL ? options->series : options->provider;
     char series[64];
 
     FILE *log = fopen(options->swtpm_log, "r");
@@ -110,8 +111,8 @@ void bench_count(const struct bench_options *options)
     bench_evp_free(evp);
     fclose(log);
 
-    snprintf(series, sizeof(series), "count-first-%s", options->provider);
+    snprintf(series, sizeof(series), "count-first-%s", name);
     bench_sample(series, first);
-    snprintf(series, sizeof(series), "count-each-%s", options->provider);
+    snprintf(series, sizeof(series), "count-each-%s", name);
     bench_sample(series, (double)more / options->signatures);
 }

@@ -19,10 +19,16 @@ static const char usage[] =
     "  count       TPM commands of one process, from the log (level 20) of the swtpm that it uses\n"
     "                --provider signet|tpm2 --tcti TCTI --modules DIR --key TSS2.pem --swtpm-log FILE\n"
     "                [--signatures N] (after the first; 16)\n"
+    "                [--series NAME] (instead of the provider's)\n"
+    "  lanes       rates by threads: the CPU, the kernel's keyring and AF_ALG, bare and through Signet\n"
+    "                --modules DIR --cpu-key PKCS8.pem\n"
+    "  devices     rates on /dev/tpm0 and /dev/tpmrm0: Esys_Sign, Signet, Signet with a pinned key, "
+    "tpm2-openssl\n"
+    "                --modules DIR --key TSS2.pem --reference REF.pem (the same key at a persistent handle)\n"
     "  handshakes  new TLS 1.3 handshakes per second with a server on loopback, one turn\n"
     "                --certificate PEM --port P --series NAME [--clients N] (at a time; 4)\n"
     "  report      medians, ratios and targets from samples on stdin\n"
-    "                [--json FILE]\n"
+    "                [--json FILE] [--suite tpm|board]\n"
     "\n"
     "  --rounds N   sign: measured rounds (15)\n"
     "  --seconds S  sign, handshakes: length of one turn (0.7)\n"
@@ -41,6 +47,8 @@ static const struct option long_options[] = {
     {"clients", required_argument, NULL, 'C'},
     {"certificate", required_argument, NULL, 'x'},
     {"json", required_argument, NULL, 'j'},
+    {"reference", required_argument, NULL, 'R'},
+    {"suite", required_argument, NULL, 'u'},
     {"port", required_argument, NULL, 'P'},
     {"series", required_argument, NULL, 'S'},
     {"help", no_argument, NULL, 'h'},
@@ -137,6 +145,12 @@ static const char *parse(struct bench_options *options, int argc, char **argv)
         case 'j':
             options->json = optarg;
             break;
+        case 'R':
+            options->reference = optarg;
+            break;
+        case 'u':
+            options->suite = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(0);
@@ -165,7 +179,8 @@ static void use_tcti(const char *tcti)
 
 int main(int argc, char **argv)
 {
-    struct bench_options options = {.rounds = 15, .seconds = 0.7, .signatures = 16, .clients = 4};
+    struct bench_options options = {
+        .rounds = 15, .seconds = 0.7, .signatures = 16, .clients = 4, .suite = "tpm"};
 
     const char *command = parse(&options, argc, argv);
     need("the command", command);
@@ -182,6 +197,15 @@ int main(int argc, char **argv)
         need("--provider", options.provider);
         need("--swtpm-log", options.swtpm_log);
         bench_count(&options);
+    } else if (strcmp(command, "lanes") == 0) {
+        need("--modules", options.modules);
+        need("--cpu-key", options.cpu_key);
+        bench_lanes(&options);
+    } else if (strcmp(command, "devices") == 0) {
+        need("--modules", options.modules);
+        need("--key", options.key);
+        need("--reference", options.reference);
+        bench_devices(&options);
     } else if (strcmp(command, "handshakes") == 0) {
         need("--certificate", options.certificate);
         need("--series", options.series);

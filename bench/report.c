@@ -74,13 +74,95 @@ static const struct row sizes[] = {
     {0},
 };
 
-static const struct block blocks[] = {
+/* ---- the board ---- */
+
+#define BY_THREADS(title, series)                                                                            \
+    {title ", 1 thread", series "-1", NULL, NO_TARGET, 0},                                                   \
+        {title ", 2 threads", series "-2", NULL, NO_TARGET, 0},                                              \
+        {title ", 4 threads", series "-4", NULL, NO_TARGET, 0},                                              \
+        {title ", 8 threads", series "-8", NULL, NO_TARGET, 0},                                              \
+    {                                                                                                        \
+        title ", 16 threads", series "-16", NULL, NO_TARGET, 0                                               \
+    }
+#define RATIOS(title, a, b, bound, target)                                                                   \
+    {title ", 1 thread", a "-1", b "-1", bound, target},                                                     \
+        {title ", 2 threads", a "-2", b "-2", bound, target},                                                \
+        {title ", 4 threads", a "-4", b "-4", bound, target},                                                \
+        {title ", 8 threads", a "-8", b "-8", bound, target},                                                \
+    {                                                                                                        \
+        title ", 16 threads", a "-16", b "-16", bound, target                                                \
+    }
+
+static const struct row board_rates[] = {
+    BY_THREADS("CPU, OpenSSL's default provider", "cpu"),
+    BY_THREADS("keyring, bare loop", "keyring-raw"),
+    BY_THREADS("keyring, Signet", "keyring"),
+    BY_THREADS("AF_ALG, bare loop", "afalg-raw"),
+    BY_THREADS("AF_ALG, Signet", "afalg"),
+    BY_THREADS("routed, Signet", "routed"),
+    {0},
+};
+
+static const struct row board_ratios[] = {
+    RATIOS("Signet : bare, keyring", "keyring", "keyring-raw", AT_LEAST, 0.95),
+    RATIOS("Signet : bare, AF_ALG", "afalg", "afalg-raw", AT_LEAST, 0.95),
+    RATIOS("accelerator : CPU", "afalg", "cpu", AT_LEAST, 5),
+    RATIOS("routed : accelerator + CPU", "routed", "sum", AT_LEAST, 0.9),
+    {0},
+};
+
+static const struct row board_devices[] = {
+    {"/dev/tpm0, Esys_Sign loop", "tpm0-raw", NULL, NO_TARGET, 0},
+    {"/dev/tpmrm0, Esys_Sign loop", "tpmrm0-raw", NULL, NO_TARGET, 0},
+    {"/dev/tpmrm0, Signet", "tpmrm0-signet", NULL, NO_TARGET, 0},
+    {"/dev/tpmrm0, Signet, pinned key", "tpmrm0-pinned", NULL, NO_TARGET, 0},
+    {"/dev/tpmrm0, tpm2-openssl", "tpmrm0-tpm2", NULL, NO_TARGET, 0},
+    {0},
+};
+
+static const struct row board_device_ratios[] = {
+    {"pinned : Esys_Sign on /dev/tpm0", "tpmrm0-pinned", "tpm0-raw", AT_LEAST, 0.9},
+    {"pinned : tpm2-openssl", "tpmrm0-pinned", "tpmrm0-tpm2", AT_LEAST, 4},
+    {"not pinned : Esys_Sign on /dev/tpmrm0", "tpmrm0-signet", "tpmrm0-raw", NO_TARGET, 0},
+    {0},
+};
+
+static const struct row board_counts[] = {
+    {"Signet, pinned key", "count-each-pinned", NULL, EXACTLY, 1},
+    {"Signet, key not pinned", "count-each-unpinned", NULL, NO_TARGET, 0},
+    {"tpm2-openssl", "count-each-tpm2", NULL, NO_TARGET, 0},
+    {0},
+};
+
+static const struct row board_handshakes[] = {
+    {"custody file, CPU only", "nginx-cpu", NULL, NO_TARGET, 0},
+    {"custody file", "nginx-file", NULL, NO_TARGET, 0},
+    {"custody sealed", "nginx-sealed", NULL, NO_TARGET, 0},
+    {"custody sealed, held by the kernel", "nginx-held", NULL, NO_TARGET, 0},
+    {"custody tpm, /dev/tpmrm0", "nginx-tpm", NULL, NO_TARGET, 0},
+    {"custody tpm, pinned", "nginx-pinned", NULL, NO_TARGET, 0},
+    {0},
+};
+
+static const struct block board_blocks[] = {
+    {"RSA-2048 signatures per second", "signatures-per-second", 1, board_rates},
+    {"Ratios of rates, round by round", "ratios", 3, board_ratios},
+    {"TPM: RSA-2048 signatures per second", "tpm-signatures-per-second", 1, board_devices},
+    {"TPM: ratios of rates, round by round", "tpm-ratios", 3, board_device_ratios},
+    {"TPM commands at the device, a signature", "tpm-commands", 2, board_counts},
+    {"nginx, 1 worker: new TLS 1.3 handshakes per second", "handshakes-per-second", 1, board_handshakes},
+};
+
+static const struct block tpm_blocks[] = {
     {"RSA-2048 signatures per second", "signatures-per-second", 1, rates},
     {"New TLS 1.3 handshakes per second", "handshakes-per-second", 1, handshakes},
     {"Ratios of rates, round by round", "ratios", 3, ratios},
     {"TPM commands, a fresh process each", "tpm-commands", 2, counts},
     {"Size", "size", 1, sizes},
 };
+
+static const struct block *blocks = tpm_blocks;
+static size_t blocks_n = sizeof(tpm_blocks) / sizeof(tpm_blocks[0]);
 
 static struct series *samples;
 static size_t samples_n;
@@ -200,7 +282,7 @@ static void print_json_row(FILE *out, const struct row *row)
 
 static void write_json(const char *path)
 {
-    const size_t n = sizeof(blocks) / sizeof(blocks[0]);
+    const size_t n = blocks_n;
     FILE *out = fopen(path, "w");
     if (out == NULL)
         bench_die("cannot write %s", path);
@@ -218,8 +300,12 @@ static void write_json(const char *path)
 
 void bench_report(const struct bench_options *options)
 {
+    if (strcmp(options->suite, "board") == 0) {
+        blocks = board_blocks;
+        blocks_n = sizeof(board_blocks) / sizeof(board_blocks[0]);
+    }
     read_samples(stdin);
-    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+    for (size_t i = 0; i < blocks_n; i++) {
         printf("%s%-47s %9s  %-17s %6s  %s\n", i == 0 ? "" : "\n", blocks[i].title, "median", "min..max",
                "rounds", "target");
         for (const struct row *row = blocks[i].rows; row->title != NULL; row++)

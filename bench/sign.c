@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A lane is open during its turn only. A TPM may have no more than three object slots, and to load a key
@@ -122,6 +123,56 @@ static void rounds(const struct lane *lanes, const struct bench_options *options
 
             bench_sample(lane->series, turn(lane, options, &expected));
         }
+}
+
+/* ---- the kernel's devices ---- */
+
+static void use_device(const char *tcti)
+{
+    if (setenv("SIGNET_TCTI", tcti, 1) != 0 || setenv("TPM2OPENSSL_TCTI", tcti, 1) != 0)
+        bench_die("cannot set the environment");
+}
+
+static void *raw_tpm0_open(const struct bench_options *options)
+{
+    return bench_raw_new("device:/dev/tpm0", options->key);
+}
+
+static void *raw_tpmrm0_open(const struct bench_options *options)
+{
+    return bench_raw_new("device:/dev/tpmrm0", options->key);
+}
+
+static void *signet_tpmrm0_open(const struct bench_options *options)
+{
+    use_device("device:/dev/tpmrm0");
+    return signet_open(options);
+}
+
+static void *pinned_tpmrm0_open(const struct bench_options *options)
+{
+    use_device("device:/dev/tpmrm0");
+    return bench_evp_new("signet", options->modules, NULL, options->reference);
+}
+
+static void *tpm2_tpmrm0_open(const struct bench_options *options)
+{
+    use_device("device:/dev/tpmrm0");
+    return tpm2_open(options);
+}
+
+static const struct lane device_lanes[] = {
+    {"tpm0-raw", raw_tpm0_open, bench_raw_sign, raw_close},
+    {"tpmrm0-raw", raw_tpmrm0_open, bench_raw_sign, raw_close},
+    {"tpmrm0-signet", signet_tpmrm0_open, bench_evp_sign, evp_close},
+    {"tpmrm0-pinned", pinned_tpmrm0_open, bench_evp_sign, evp_close},
+    {"tpmrm0-tpm2", tpm2_tpmrm0_open, bench_evp_sign, evp_close},
+    {0},
+};
+
+void bench_devices(const struct bench_options *options)
+{
+    rounds(device_lanes, options);
 }
 
 void bench_sign(const struct bench_options *options)
