@@ -2,23 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What the lanes of the emulated router give: the CPU, the accelerator by the keyring and by AF_ALG, bare and through
-# Signet, by threads; TPM commands and signatures a second on the kernel's TPM devices; nginx with each custody. The
-# board's CPU is emulated and its accelerator is not: what counts is the ratios.
+# Signet, by threads; TPM commands and signatures a second on the kernel's TPM devices; nginx with each custody.
+#
+# The board's CPU is emulated, about thirty times slower than the machine beneath, and its silicon is not: at full speed
+# it would be thirty CPUs, which no SoC has, and the CPU would have no time but to feed it. So the silicon is slowed to
+# the pace of an SoC's: --pace milliseconds an operation more, on --engines engines, beside one CPU. What counts is the
+# ratios.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=${SIGNET_BUILD:-$here/../build}
 rounds=5
 seconds=0.5
+pace=8
+engines=8
 json=
 
 usage() {
     cat <<TEXT
-Usage: bench/board.sh [--rounds N] [--seconds S] [--json FILE]
+Usage: bench/board.sh [--rounds N] [--seconds S] [--pace MS] [--engines N] [--json FILE]
 Measures the lanes, the TPM devices and nginx on the emulated router (tests/board/) and prints a table.
 
   --rounds N   rounds in which what is compared takes turns ($rounds)
   --seconds S  length of one turn ($seconds)
+  --pace MS    what an operation takes the silicon beside its arithmetic ($pace; 0: full speed)
+  --engines N  of the silicon ($engines)
   --json FILE  write the table for programs, too
   --help
 
@@ -58,6 +66,7 @@ on_board_counts() {
 
 on_board_rates() {
     keys
+    ((pace == 0)) || silicon "slow $pace"
     measure lanes --cpu-key "$T/file.pem"
     measure devices --key "$T/tpm.pem" --reference "$T/pinned.pem"
 }
@@ -78,6 +87,7 @@ handshakes() {
 on_board_nginx() {
     local key round
     keys
+    ((pace == 0)) || silicon "slow $pace"
     genpkey "$T/sealed.pem" custody:sealed >"$OUT" 2>&1
     genpkey "$T/held.pem" custody:sealed >"$OUT" 2>&1
     signet hw hold "$T/held.pem"
@@ -98,7 +108,7 @@ on_board_nginx() {
 
 if [[ ${1-} == on-board ]]; then
     shift
-    part=$1 rounds=$2 seconds=$3
+    part=$1 rounds=$2 seconds=$3 pace=$4
     # shellcheck source=../tests/board/lib.sh
     . "$here/../tests/board/lib.sh"
     "on_board_$part"
@@ -107,7 +117,7 @@ fi
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --rounds | --seconds | --json)
+    --rounds | --seconds | --pace | --engines | --json)
         [ $# -ge 2 ] || die "$1 needs a value"
         declare "${1#--}=$2"
         shift 2
@@ -127,10 +137,12 @@ run() {
     local part=$1
     shift
     say "the board: $part"
-    SIGNET_BUILD=$build "$here/../tests/board/board.sh" --timeout 1800 --folder "$work/$part" "$@" \
-        bash "$here/board.sh" on-board "$part" "$rounds" "$seconds" >&2
+    SIGNET_BUILD=$build "$here/../tests/board/board.sh" --timeout 1800 --cpus 1 --engines "$engines" --folder "$work/$part" "$@" \
+        bash "$here/board.sh" on-board "$part" "$rounds" "$seconds" "$pace" >&2
 }
 run counts --tpm-log
 run rates
 run nginx
+echo "An emulated router: one CPU; an accelerator of $engines engines, $pace ms an operation beside its arithmetic; swtpm."
+echo
 cat "$work"/*/samples | "$build/bench/signet-bench" report --suite board ${json:+--json "$json"}

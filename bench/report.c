@@ -106,8 +106,11 @@ static const struct row board_rates[] = {
 static const struct row board_ratios[] = {
     RATIOS("Signet : bare, keyring", "keyring", "keyring-raw", AT_LEAST, 0.95),
     RATIOS("Signet : bare, AF_ALG", "afalg", "afalg-raw", AT_LEAST, 0.95),
-    RATIOS("accelerator : CPU", "afalg", "cpu", AT_LEAST, 5),
-    RATIOS("routed : accelerator + CPU", "routed", "sum", AT_LEAST, 0.9),
+    RATIOS("accelerator : CPU", "afalg", "cpu", NO_TARGET, 0),
+    RATIOS("routed : accelerator + CPU", "routed", "sum", NO_TARGET, 0),
+    /* Capacities: with as many threads as keep every engine busy. */
+    {"accelerator : CPU, kept busy", "afalg-16", "cpu-16", AT_LEAST, 5},
+    {"routed : accelerator + CPU, kept busy", "routed-16", "sum-16", AT_LEAST, 0.9},
     {0},
 };
 

@@ -41,6 +41,7 @@ struct lane_state {
     _Atomic int is_there;
     struct stats_lane *stats;
     _Atomic int64_t service_ns; /* 0: not known */
+    _Atomic unsigned is_warm;   /* counts operations */
     _Atomic int64_t last_ns;    /* when it was last used */
     _Atomic unsigned in_flight, depth, since_busy, failures;
     _Atomic int64_t open_until_ns; /* the breaker; 0: closed */
@@ -168,6 +169,7 @@ static void reset_lane(struct hw_route *route, struct lane_state *lane)
     lane->open_until_ns = 0;
     lane->open_ns = OPEN_MIN_NS;
     lane->service_ns = 0;
+    lane->is_warm = 0;
     lane->failures = 0;
 }
 
@@ -359,9 +361,11 @@ static void learn_success(struct hw_route *route, struct lane_state *lane, unsig
     int64_t width = lane->lane->is_accelerator ? 1 : route->cpus;
     int64_t sample = others + 1 > width ? took * width / (others + 1) : took, old = lane->service_ns;
 
-    lane->service_ns = old == 0 ? sample : old + (sample - old) / 8;
-    lane->stats->service_ns = (uint64_t)lane->service_ns;
     lane->stats->operations++;
+    /* The first operation pays for what is made once. */
+    if (lane->is_warm++ > 0)
+        lane->service_ns = old == 0 ? sample : old + (sample - old) / 8;
+    lane->stats->service_ns = (uint64_t)lane->service_ns;
     lane->failures = 0;
     if (lane->depth != UINT32_MAX && ++lane->since_busy >= DEPTH_GROWTH) {
         lane->depth++;
@@ -424,13 +428,13 @@ static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key
     struct hw_attachment *attachment;
     int is_trial = lane->open_until_ns != 0;
     unsigned others = lane->in_flight++;
-    int64_t begin = now_ns(), end;
+    int64_t begin = 0, end;
 
     if (is_trial)
         lane->is_tried = 1;
-    lane->last_ns = begin;
     stats_touch(route->stats);
     attachment = take_hold(route, i, held, &result);
+    lane->last_ns = begin = now_ns();
     if (attachment != NULL) {
         result = lane->lane->operate(attachment->state, held, op->in, op->out, timeout_ms(route, lane, held));
         let_go(held, attachment);
