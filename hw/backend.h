@@ -28,6 +28,8 @@ struct hw_op {
     size_t saltlen; /* that a PSS signature must have */
     const unsigned char *in;
     size_t in_len;
+    const unsigned char
+        *em; /* the kinds that pad: the only right padded digest, or NULL if there are others */
     unsigned char *out;
     size_t out_size; /* room at out */
     size_t out_len;  /* set on success */

@@ -88,6 +88,7 @@ void hw_rsa_raw_free(struct hw_raw_ctx *kept)
 
 int hw_rsa_check(struct hw_key *key, const struct hw_op *op)
 {
+    const unsigned char *em = op->kind == HW_OP_RSA_RAW ? op->in : op->em;
     unsigned char back[RSA_MAX_SIZE];
     EVP_PKEY_CTX *ctx;
     EVP_MD *md;
@@ -95,9 +96,9 @@ int hw_rsa_check(struct hw_key *key, const struct hw_op *op)
 
     if (op->out_len != key->size || key->size > sizeof(back))
         return 0;
-    if (op->kind == HW_OP_RSA_RAW)
+    if (em != NULL)
         return hw_rsa_raw(&key->check, hw_libctx(key->hw), key->rsa, 0, key->size, op->out, back) &&
-               CRYPTO_memcmp(back, op->in, key->size) == 0;
+               CRYPTO_memcmp(back, em, key->size) == 0;
 
     md = EVP_MD_fetch(hw_libctx(key->hw), op->md, NULL);
     ctx = EVP_PKEY_CTX_new_from_pkey(hw_libctx(key->hw), key->pkey, NULL);
@@ -120,15 +121,18 @@ static int operate_raw(struct hw_key *key, const unsigned char *in, unsigned cha
     return key->backend->operate(key, &op);
 }
 
-/* For keys that their hardware lets only sign: it pads the digest itself. */
+/* The hardware pads the digest itself: where it lets a key do nothing else, or where that is faster. em is
+ * the padded digest, if it is the only one possible. */
 static int operate_padded(struct hw_key *key, enum hw_op_kind kind, const struct hw_rsa_padding *padding,
-                          const unsigned char *digest, size_t digest_len, unsigned char *sig)
+                          const unsigned char *digest, size_t digest_len, const unsigned char *em,
+                          unsigned char *sig)
 {
     struct hw_op op = {.kind = kind,
                        .md = padding->md,
                        .saltlen = padding->saltlen,
                        .in = digest,
                        .in_len = digest_len,
+                       .em = em,
                        .out = sig,
                        .out_size = key->size};
 
@@ -189,12 +193,16 @@ int hw_rsa_sign(struct hw_key *key, const struct hw_rsa_padding *padding, const 
         return 0;
     if (key->size > sizeof(em) || !fetch_digests(key, padding, &md, &mgf1_md))
         goto out;
-    if (key->ops & HW_OP_RSA_RAW) {
+    if (padding->mode == HW_RSA_PKCS1 && md != NULL && (key->ops & HW_OP_RSA_PKCS1) &&
+        (!(key->ops & HW_OP_RSA_RAW) || EVP_MD_is_a(md, "SHA256"))) {
+        /* The digest is an eighth of what the raw operation would send over a TPM's slow bus. Only SHA-256,
+         * which every TPM has (TCG PC Client platform TPM profile section 4.1). */
+        ok = encode(key, padding, md, mgf1_md, digest, digest_len, em) &&
+             operate_padded(key, HW_OP_RSA_PKCS1, padding, digest, digest_len, em, sig);
+    } else if (key->ops & HW_OP_RSA_RAW) {
         ok = encode(key, padding, md, mgf1_md, digest, digest_len, em) && operate_raw(key, em, sig);
-    } else if (padding->mode == HW_RSA_PKCS1 && md != NULL && (key->ops & HW_OP_RSA_PKCS1)) {
-        ok = operate_padded(key, HW_OP_RSA_PKCS1, padding, digest, digest_len, sig);
     } else if (padding->mode == HW_RSA_PSS && md != NULL && (key->ops & HW_OP_RSA_PSS)) {
-        ok = operate_padded(key, HW_OP_RSA_PSS, padding, digest, digest_len, sig);
+        ok = operate_padded(key, HW_OP_RSA_PSS, padding, digest, digest_len, NULL, sig);
     } else {
         hw_raise(key->hw, HW_E_UNSUPPORTED,
                  "the key may only be used with padding done by its hardware, and not with this one");

@@ -59,7 +59,7 @@ said 'TPM'
 plain_openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ec -keyout "$FILES/ec.key" -out "$T/ec.pem" 2>"$OUT"
 cat "$T/ec.pem" >>"$FILES/ec.key"
 refused "a key that is not RSA" signet '/certificate import file-name=ec.key custody=tpm'
-said 'only RSA'
+said 'only for RSA'
 equal "nothing is left of either" "$(count)" 0
 tpm_stop
 unset "TPM_PID[$TPM]"

@@ -13,6 +13,7 @@
 #define MESSAGE_MAX    4096
 #define HEADER_SIZE    10 /* tag, size, code (TPM 2.0 Library part 1 section 18) */
 #define CC_RSA_DECRYPT 0x00000159u
+#define CC_SIGN        0x0000015du
 #define RESULT         (HEADER_SIZE + 4 + 2) /* behind the size of the parameters and the result's own */
 
 static struct {
@@ -57,20 +58,21 @@ static size_t read_message(int fd, uint8_t message[MESSAGE_MAX])
 }
 
 /* Spoils an answer; returns how much of it to send. */
-static size_t spoil(uint8_t *answer, size_t size)
+/* result is where the result's bytes begin, behind their length. */
+static size_t spoil(uint8_t *answer, size_t size, size_t result)
 {
     switch (order.lie) {
     case RELAY_FLIP_BIT:
-        answer[RESULT + 20] ^= 1;
+        answer[result + 20] ^= 1;
         break;
     case RELAY_EMPTY_RESULT: {
-        size_t len = (size_t)answer[RESULT - 2] << 8 | answer[RESULT - 1];
+        size_t len = (size_t)answer[result - 2] << 8 | answer[result - 1];
 
-        memmove(answer + RESULT, answer + RESULT + len, size - RESULT - len);
+        memmove(answer + result, answer + result + len, size - result - len);
         size -= len;
         put_32(answer + 2, (uint32_t)size);
-        put_32(answer + HEADER_SIZE, 2);
-        answer[RESULT - 2] = answer[RESULT - 1] = 0;
+        put_32(answer + HEADER_SIZE, (uint32_t)(2 + result - RESULT));
+        answer[result - 2] = answer[result - 1] = 0;
         break;
     }
     case RELAY_CUT:
@@ -94,13 +96,13 @@ static size_t spoil(uint8_t *answer, size_t size)
     return size;
 }
 
-static size_t answer_operation(uint8_t *answer, size_t size)
+static size_t answer_operation(uint8_t *answer, size_t size, size_t result)
 {
     pthread_mutex_lock(&order.lock);
     order.operations++;
     if (order.times > 0 && get_32(answer + 6) == 0) {
         order.times--;
-        size = spoil(answer, size);
+        size = spoil(answer, size, result);
     }
     pthread_mutex_unlock(&order.lock);
     return size;
@@ -113,13 +115,15 @@ static void serve(int client, int server)
     size_t size, whole;
 
     while ((size = read_message(client, message)) > 0) {
-        int is_operation = get_32(message + 6) == CC_RSA_DECRYPT;
+        uint32_t command = get_32(message + 6);
 
         if (send(server, message, size, MSG_NOSIGNAL) != (ssize_t)size)
             return;
         size = whole = read_message(server, message);
-        if (size > 0 && is_operation)
-            size = answer_operation(message, size);
+        if (size > 0 && command == CC_RSA_DECRYPT)
+            size = answer_operation(message, size, RESULT);
+        else if (size > 0 && command == CC_SIGN)
+            size = answer_operation(message, size, RESULT + 4); /* behind its scheme and hash */
         if (size == 0 || send(client, message, size, MSG_NOSIGNAL) != (ssize_t)size ||
             (size < whole && get_32(message + 2) != size))
             return;
