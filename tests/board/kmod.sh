@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel module algif_akcipher: with the kernel's software, loaded and unloaded again and again. What it does with an
 # asynchronous driver that fails or hangs, faults.sh shows.
+# shellcheck disable=SC2034 # for lib.sh
 BOARD=(--no-pka)
 . "$(dirname "$0")/lib.sh"
 

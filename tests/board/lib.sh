@@ -7,6 +7,7 @@
 if [[ -z ${SIGNET_BOARD:-} ]]; then
     exec "$(dirname "${BASH_SOURCE[0]}")/board.sh" ${BOARD[@]+"${BOARD[@]}"} bash "$(realpath "$0")" "$@"
 fi
+# shellcheck disable=SC2034 # for the scripts
 SHARED=$SIGNET_BOARD # tests/lib.sh clears what is Signet's
 # shellcheck source=../lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"

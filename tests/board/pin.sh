@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Keys behind /dev/tpmrm0: what a signature costs at the device, pinned and not; pin = auto.
+# shellcheck disable=SC2034 # for lib.sh
 BOARD=(--tpm-log)
 . "$(dirname "$0")/lib.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel's TPM devices: keys made, used by threads, after fork, by processes at once and by nginx's workers, on
 # /dev/tpm0, which one process has at a time, and /dev/tpmrm0, which swaps.
+# shellcheck disable=SC2034 # for lib.sh
 BOARD=(--tpm-log)
 . "$(dirname "$0")/lib.sh"
 
