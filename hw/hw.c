@@ -53,7 +53,7 @@ struct hw *hw_new(const struct hw_config *config)
         return NULL;
     hw->config = *config;
     pthread_mutex_init(&hw->workers_lock, NULL);
-    hw->route = hw_route_new(hw, lanes, LANES, config->lanes, config->stats_folder);
+    hw->route = hw_route_new(hw, lanes, LANES, config->lanes, config->stats_folder, hw_probe);
     if (hw->route == NULL) {
         hw_free(hw);
         return NULL;

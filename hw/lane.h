@@ -82,10 +82,13 @@ void hw_probe_file(FILE *file, char *driver, size_t size);
 
 struct hw_route;
 
+/* Says which accelerator is there, as hw_probe does. */
+typedef void hw_probe_function(char *driver, size_t size);
+
 /* policy: names of lanes, of "accelerator" for both ways to it, or "kernel-only"; NULL: "accelerator cpu".
  * Returns NULL if it is malformed, and raises. */
 struct hw_route *hw_route_new(struct hw *hw, const struct hw_lane *const *lanes, size_t count,
-                              const char *policy, const char *stats_folder);
+                              const char *policy, const char *stats_folder, hw_probe_function *probe);
 void hw_route_free(struct hw_route *route);
 /* The raw private operation on the lane that is expected to be done first; the next one if it fails. The
  * result is checked with the public key unless the CPU made it. Raises. */

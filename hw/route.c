@@ -55,6 +55,7 @@ struct hw_route {
     int kernel_only;
     long cpus;
     struct stats *stats;
+    hw_probe_function *probe;
     pthread_mutex_t lock; /* guards the probe */
     _Atomic int64_t probed_ns;
     _Atomic unsigned epoch; /* counts changes of driver */
@@ -116,7 +117,7 @@ static int take_policy(struct hw_route *route, const char *policy)
 }
 
 struct hw_route *hw_route_new(struct hw *hw, const struct hw_lane *const *lanes, size_t count,
-                              const char *policy, const char *stats_folder)
+                              const char *policy, const char *stats_folder, hw_probe_function *probe)
 {
     struct hw_route *route = OPENSSL_zalloc(sizeof(*route));
     cpu_set_t set;
@@ -128,6 +129,7 @@ struct hw_route *hw_route_new(struct hw *hw, const struct hw_lane *const *lanes,
     }
     route->hw = hw;
     route->count = count;
+    route->probe = probe;
     route->cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
     route->stats = stats_new(stats_folder);
     pthread_mutex_init(&route->lock, NULL);
@@ -174,7 +176,7 @@ static void reset_lane(struct hw_route *route, struct lane_state *lane)
 }
 
 /* Looks for the accelerator at the first operation and every few seconds: drivers come and go. */
-static void probe(struct hw_route *route, int64_t now)
+static void look_around(struct hw_route *route, int64_t now)
 {
     char driver[sizeof(route->driver)];
     size_t i;
@@ -183,7 +185,7 @@ static void probe(struct hw_route *route, int64_t now)
         return;
     pthread_mutex_lock(&route->lock);
     if (route->epoch == 0 || now - route->probed_ns >= PROBE_NS) {
-        hw_probe(driver, sizeof(driver));
+        route->probe(driver, sizeof(driver));
         route->probed_ns = now;
         if (route->epoch == 0 || strcmp(driver, route->driver) != 0) {
             strcpy(route->driver, driver);
@@ -283,6 +285,7 @@ void hw_route_forget(struct hw_held *held)
 
         if (old != NULL)
             detach(old);
+        held->refused[i] = 0;
     }
 }
 
@@ -485,7 +488,7 @@ int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *o
     for (;;) {
         int64_t now = now_ns();
 
-        probe(route, now);
+        look_around(route, now);
         i = choose(route, key->held, tried, now);
         if (i < 0)
             return raise_none(route, key->held, tried);
@@ -507,7 +510,7 @@ void hw_route_print(struct hw_route *route, void (*print)(void *arg, const char 
     char line[256];
     size_t i;
 
-    probe(route, now_ns());
+    look_around(route, now_ns());
     for (i = 0; i < route->count; i++) {
         const struct lane_state *lane = &route->lanes[i];
         const char *how = lane->is_wanted ? "" : ", not in use (lanes)";

@@ -49,7 +49,7 @@ plain_openssl req -x509 -key "$T/known.key" -subj /CN=localhost -addext subjectA
     -days 2 -out "$T/ca.pem" 2>/dev/null
 store_start
 cat "$T/known.key" "$T/ca.pem" >"$FILES/known.pem"
-check "a known key, sealed" signet '/certificate import file-name=known.pem custody=sealed' --tcti "$TCTI"
+check "a known key, sealed" signet --tcti "$TCTI" '/certificate import file-name=known.pem custody=sealed'
 check "its file" signet key write known --out "$T/known.pem"
 chmod 644 "$T/known.pem"
 check "given to the kernel" signet hw hold "$T/known.pem" --tcti "$TCTI" --group www-data
