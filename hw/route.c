@@ -28,6 +28,17 @@
 #define FORGET_NS                                                                                            \
     1000000000LL /* a lane unused for that long counts as twice as fast: it may have recovered */
 
+/* Times of keys of different sizes have nothing to do with each other: up to 1024 bits, 2048, 3072, 4096,
+ * larger. */
+#define SIZES 5
+
+static size_t size_class(const struct hw_held *held)
+{
+    size_t i = (held->size + 127) / 128 - 1;
+
+    return i < SIZES - 1 ? i : SIZES - 1;
+}
+
 struct hw_attachment {
     void *state;
     unsigned users, epoch, forks;
@@ -40,9 +51,11 @@ struct lane_state {
     int is_wanted; /* by the policy */
     _Atomic int is_there;
     struct stats_lane *stats;
-    _Atomic int64_t service_ns; /* 0: not known */
-    _Atomic unsigned is_warm;   /* counts operations */
-    _Atomic int64_t last_ns;    /* when it was last used */
+    struct {
+        _Atomic int64_t service_ns; /* 0: not known */
+        _Atomic unsigned count;     /* of operations */
+    } by_size[SIZES];
+    _Atomic int64_t last_ns; /* when it was last used */
     _Atomic unsigned in_flight, depth, since_busy, failures;
     _Atomic int64_t open_until_ns; /* the breaker; 0: closed */
     _Atomic int64_t open_ns;       /* how long it is to stay open the next time */
@@ -167,11 +180,15 @@ int hw_route_is_kernel_only(const struct hw_route *route)
 
 static void reset_lane(struct hw_route *route, struct lane_state *lane)
 {
+    size_t i;
+
     lane->is_there = lane->lane->is_there(route->hw, route->driver);
     lane->open_until_ns = 0;
     lane->open_ns = OPEN_MIN_NS;
-    lane->service_ns = 0;
-    lane->is_warm = 0;
+    for (i = 0; i < SIZES; i++) {
+        lane->by_size[i].service_ns = 0;
+        lane->by_size[i].count = 0;
+    }
     lane->failures = 0;
 }
 
@@ -307,10 +324,11 @@ static int is_usable(const struct hw_route *route, size_t i, const struct hw_hel
 }
 
 /* How long the next operation is expected to take; negative: not now. */
-static int64_t expected_ns(const struct hw_route *route, const struct lane_state *lane, int64_t now)
+static int64_t expected_ns(const struct hw_route *route, const struct lane_state *lane,
+                           const struct hw_held *held, int64_t now)
 {
     unsigned in_flight = lane->in_flight;
-    int64_t service = lane->service_ns, unused = now - lane->last_ns,
+    int64_t service = lane->by_size[size_class(held)].service_ns, unused = now - lane->last_ns,
             width = lane->lane->is_accelerator ? 1 : route->cpus;
     int64_t open_until = lane->open_until_ns;
 
@@ -335,7 +353,7 @@ static int choose(const struct hw_route *route, const struct hw_held *held, unsi
 
         if (!is_usable(route, i, held) || (route->lanes[i].lane->is_accelerator && has_accelerator++))
             continue;
-        ns = tried & 1u << i ? -1 : expected_ns(route, &route->lanes[i], now);
+        ns = tried & 1u << i ? -1 : expected_ns(route, &route->lanes[i], held, now);
         if (ns >= 0 && (best < 0 || ns < best_ns)) {
             best = (int)i;
             best_ns = ns;
@@ -359,16 +377,19 @@ static void open_breaker(struct hw_route *route, struct lane_state *lane, int64_
            (int)(ns / 1000000000));
 }
 
-static void learn_success(struct hw_route *route, struct lane_state *lane, unsigned others, int64_t took)
+static void learn_success(struct hw_route *route, struct lane_state *lane, const struct hw_held *held,
+                          unsigned others, int64_t took)
 {
+    size_t i = size_class(held);
     int64_t width = lane->lane->is_accelerator ? 1 : route->cpus;
-    int64_t sample = others + 1 > width ? took * width / (others + 1) : took, old = lane->service_ns;
+    int64_t sample = others + 1 > width ? took * width / (others + 1) : took;
+    int64_t old = lane->by_size[i].service_ns;
 
     lane->stats->operations++;
     /* The first operation pays for what is made once. */
-    if (lane->is_warm++ > 0)
-        lane->service_ns = old == 0 ? sample : old + (sample - old) / 8;
-    lane->stats->service_ns = (uint64_t)lane->service_ns;
+    if (lane->by_size[i].count++ > 0)
+        lane->by_size[i].service_ns = old == 0 ? sample : old + (sample - old) / 8;
+    lane->stats->service_ns = (uint64_t)lane->by_size[i].service_ns;
     lane->failures = 0;
     if (lane->depth != UINT32_MAX && ++lane->since_busy >= DEPTH_GROWTH) {
         lane->depth++;
@@ -416,7 +437,7 @@ static void learn_failure(struct hw_route *route, struct lane_state *lane, unsig
 static unsigned timeout_ms(const struct hw_route *route, const struct lane_state *lane,
                            const struct hw_held *held)
 {
-    int64_t ms = lane->service_ns * (lane->in_flight + 1) * 10 / 1000000;
+    int64_t ms = lane->by_size[size_class(held)].service_ns * (lane->in_flight + 1) * 10 / 1000000;
 
     if (held->raw == NULL || route->kernel_only)
         return TIMEOUT_ONLY_MS;
@@ -451,7 +472,7 @@ static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key
         open_breaker(route, lane, end, "gave a wrong result");
         result = LANE_FAILED;
     } else if (result == LANE_OK) {
-        learn_success(route, lane, others, end - begin);
+        learn_success(route, lane, held, others, end - begin);
     } else if (result == LANE_KEY) {
         held->refused[i] = route->epoch;
     } else if (result != LANE_INPUT) {

@@ -17,11 +17,12 @@ for size in 1024 2048 3072; do
 done
 genpkey "$T/file.pem" custody:file 2>"$OUT"
 
-# lane LANES LANE: a process that signs so must have used the lane, and it alone.
+# lane LANES LANE: a process that signs so must have used the lane, and it alone. Not with small keys: the CPU may well be
+# as fast with them.
 lane() {
     local want=$2 other used
     ssl_conf "default signet" "lanes = $1"
-    session s "$T/2048.pem" "$T/1024.pem" "$T/3072.pem" "signet:file=$T/file.pem"
+    session s "$T/2048.pem" "$T/3072.pem" "signet:file=$T/file.pem"
     shift 2
     ask s "$@"
     for other in afalg keyring cpu; do
@@ -34,11 +35,11 @@ lane() {
     done
     session_end s
 }
-lane "accelerator cpu" afalg "sign 40"
-lane "afalg" afalg "sign 40"
-lane "keyring" keyring "sign 40"
-lane "keyring cpu" keyring "sign 40"
-lane "cpu" cpu "sign 40"
+lane "accelerator cpu" afalg "sign 50"
+lane "afalg" afalg "sign 50"
+lane "keyring" keyring "sign 50"
+lane "keyring cpu" keyring "sign 50"
+lane "cpu" cpu "sign 50"
 ALGORITHM=RSA-PSS genpkey "$T/pss.pem" custody:sealed 2>"$OUT"
 ssl_conf "default signet" "lanes = accelerator"
 openssl pkey -in "$T/pss.pem" -pubout -out "$T/pub.pem"
