@@ -156,10 +156,11 @@ static void request_finish(struct work_struct *work)
 {
 	struct request *r = container_of(work, struct request, work);
 	struct kiocb *iocb = r->iocb;
-	long ret = request_result(r) ?: r->size;
 	unsigned int i, done = 0, offset = r->offset;
+	int err = request_result(r);
+	long ret = err ? err : (long)r->size;
 
-	if (iocb && ret > 0) {
+	if (iocb && !err) {
 		for (i = 0; i < r->n_pages; i++) {
 			unsigned int n = min_t(unsigned int, r->size - done, PAGE_SIZE - offset);
 
@@ -405,9 +406,10 @@ static int akcipher_recvmsg(struct socket *sock, struct msghdr *msg, size_t igno
 		r->err = ret;
 	}
 	ret = request_result(r);
+	if (!ret && copy_to_iter(r->output, r->size, &msg->msg_iter) != r->size)
+		ret = -EFAULT;
 	if (!ret)
-		ret = copy_to_iter(r->output, r->size, &msg->msg_iter) == r->size ? r->size
-										  : -EFAULT;
+		ret = r->size;
 	request_free(r);
 	return ret;
 }
