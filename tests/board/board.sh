@@ -99,7 +99,7 @@ make_initramfs() {
     done < <(for module in virtio_pci virtio_console 9p 9pnet_virtio overlay; do
         /sbin/modprobe --dirname "$kernel" --set-version "$version" --show-depends "$module" || exit
     done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
-    ((n > 105)) || die "the modules for the initramfs were not found in $kernel"
+    ((n > 102)) || die "the modules for the initramfs were not found in $kernel"
     (cd "$work" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >"$initramfs.new"
     mv "$initramfs.new" "$initramfs"
     rm -rf "$work"
