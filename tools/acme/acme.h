@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * acme: a client of the Automatic Certificate Management Environment (RFC 8555), with IP identifiers (RFC 8738),
- * TLS-ALPN-01 (RFC 8737), renewal information (RFC 9773) and certificate profiles.
+ * acme: a client of the Automatic Certificate Management Environment (RFC 8555), with IP identifiers (RFC
+ * 8738), TLS-ALPN-01 (RFC 8737), renewal information (RFC 9773) and certificate profiles.
  *
- * It knows the protocol and nothing else: keys come as EVP_PKEYs, certificates go as PEM, and what is to be kept
- * between two conversations (an account's URL, an order's) is the caller's to keep.
+ * It knows the protocol and nothing else: keys come as EVP_PKEYs, certificates go as PEM, and what is to be
+ * kept between two conversations (an account's URL, an order's) is the caller's to keep.
  *
  * Conventions
  *   - Functions return 1 (or a pointer) on success and 0 (or NULL) on failure. The place that knows the cause
- *     reports it once through acme_config.error; callers add nothing. A problem document (RFC 7807) is reported
- *     whole, with its subproblems.
- *   - Whatever a server sends is hostile: bounded in size, checked for what it may contain, and never handed to
- *     a shell or used as a path.
+ *     reports it once through acme_config.error; callers add nothing. A problem document (RFC 7807) is
+ * reported whole, with its subproblems.
+ *   - Whatever a server sends is hostile: bounded in size, checked for what it may contain, and never handed
+ * to a shell or used as a path.
  *   - Strings of a record belong to it. Times are seconds since 1970 UTC; 0 means none.
  *   - A struct acme belongs to one thread.
  */
@@ -27,7 +27,7 @@ struct acme; /* a conversation with one server, under one account */
 struct acme_config {
     OSSL_LIB_CTX *libctx;      /* in which the keys are; borrowed */
     const char *directory_url; /* https */
-    const char *ca_file;       /* PEM: what the server's certificate is verified with; there is no way around it */
+    const char *ca_file; /* PEM: what the server's certificate is verified with; there is no way around it */
 
     /* These must be there. One line each, without a newline. */
     void (*error)(void *arg, const char *text);
@@ -65,8 +65,9 @@ const struct acme_directory *acme_directory(struct acme *acme);
 
 /* ---- accounts (section 7.3) ---- */
 
-/* Every request from here on is signed with this key: RSA (RS256) or EC P-256, P-384 (ES256, ES384); borrowed.
- * url is the account's, as acme_account_new has set it; NULL if it is not known. Returns 0 for other keys. */
+/* Every request from here on is signed with this key: RSA (RS256) or EC P-256, P-384 (ES256, ES384);
+ * borrowed. url is the account's, as acme_account_new has set it; NULL if it is not known. Returns 0 for
+ * other keys. */
 int acme_account_use(struct acme *acme, EVP_PKEY *key, const char *url);
 
 struct acme_registration {
@@ -76,8 +77,8 @@ struct acme_registration {
     const char *eab_alg;      /* "HS256" (also NULL), "HS384", "HS512" */
     int only_existing;        /* fails if the server does not know the key (section 7.3.1) */
 };
-/* Registers the key, and agrees to the terms of service; a key that the server knows gives the account it has.
- * *url is set, the caller's (OPENSSL_free). */
+/* Registers the key, and agrees to the terms of service; a key that the server knows gives the account it
+ * has. *url is set, the caller's (OPENSSL_free). */
 int acme_account_new(struct acme *acme, const struct acme_registration *registration, char **url);
 /* The account as the server tells it: "valid", "deactivated", "revoked". The caller's. NULL: said why. */
 char *acme_account_status(struct acme *acme);
@@ -112,10 +113,11 @@ struct acme_solver_config {
     uint16_t port;       /* 0: 80, or 443 */
     /* dns-01 */
     enum acme_hook_kind hook_kind;
-    const char *hook;        /* absolute path */
-    const char *dns_alias;   /* the name that _acme-challenge.DOMAIN is a CNAME of, or NULL */
-    const char *dns_servers; /* "127.0.0.1:53,[::1]:53": to ask for the zone and its servers; NULL: the system's */
-    unsigned dns_wait;       /* seconds until a record must be seen at each authoritative server; 0: 300 */
+    const char *hook;      /* absolute path */
+    const char *dns_alias; /* the name that _acme-challenge.DOMAIN is a CNAME of, or NULL */
+    const char
+        *dns_servers;  /* "127.0.0.1:53,[::1]:53": to ask for the zone and its servers; NULL: the system's */
+    unsigned dns_wait; /* seconds until a record must be seen at each authoritative server; 0: 300 */
 };
 
 /* ---- orders (section 7.4) ---- */
@@ -132,19 +134,21 @@ struct acme_order {
 struct acme_order_request {
     const char *const *identifiers; /* DNS names, "*.example.com" too, and IP addresses */
     size_t count;
-    const char *profile;  /* one of the directory's, or NULL */
-    const char *replaces; /* acme_certificate_id of the certificate that this one follows, or NULL (RFC 9773) */
+    const char *profile; /* one of the directory's, or NULL */
+    const char
+        *replaces; /* acme_certificate_id of the certificate that this one follows, or NULL (RFC 9773) */
 };
 struct acme_order *acme_order_new(struct acme *acme, const struct acme_order_request *request);
 /* An order that was placed earlier. */
 struct acme_order *acme_order_resume(struct acme *acme, const char *url);
 /* Proves control of every identifier, and waits until the server has seen it. */
-int acme_order_authorize(struct acme *acme, struct acme_order *order, const struct acme_solver_config *config);
+int acme_order_authorize(struct acme *acme, struct acme_order *order,
+                         const struct acme_solver_config *config);
 /* Hands in the request (PKCS #10, DER) and waits until the certificate is issued. An order that is processing
  * or valid already is only waited for. */
 int acme_order_finalize(struct acme *acme, struct acme_order *order, const unsigned char *csr, size_t len);
-/* The chain, PEM: of several the one whose topmost issuer's common name is preferred_chain, else the first. The
- * caller's (OPENSSL_free). */
+/* The chain, PEM: of several the one whose topmost issuer's common name is preferred_chain, else the first.
+ * The caller's (OPENSSL_free). */
 char *acme_order_certificate(struct acme *acme, struct acme_order *order, const char *preferred_chain);
 void acme_order_free(struct acme_order *order);
 
@@ -158,13 +162,14 @@ int acme_revoke(struct acme *acme, const unsigned char *certificate, size_t len,
 struct acme_renewal_info {
     int64_t start, end; /* the window in which to renew */
     char explanation[512];
-    int64_t next;       /* when to ask again */
+    int64_t next; /* when to ask again */
 };
-/* Returns 1; 0 if it failed, which is no reason not to renew by time; -1 if the server offers none. Reports no
- * errors but says in why what was wrong. */
-int acme_renewal_info(struct acme *acme, const char *certificate_id, struct acme_renewal_info *info, char *why,
-                      size_t size);
-/* base64url(keyIdentifier) "." base64url(serial) (section 4.1); the caller's. NULL: it has no such extension. */
+/* Returns 1; 0 if it failed, which is no reason not to renew by time; -1 if the server offers none. Reports
+ * no errors but says in why what was wrong. */
+int acme_renewal_info(struct acme *acme, const char *certificate_id, struct acme_renewal_info *info,
+                      char *why, size_t size);
+/* base64url(keyIdentifier) "." base64url(serial) (section 4.1); the caller's. NULL: it has no such extension.
+ */
 char *acme_certificate_id(const X509 *certificate);
 
 #endif

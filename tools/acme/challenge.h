@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Solvers: what publishes the response to a challenge (RFC 8555 section 8), one file a way. Private to tools/acme/.
+ * Solvers: what publishes the response to a challenge (RFC 8555 section 8), one file a way. Private to
+ * tools/acme/.
  */
 #ifndef SIGNET_ACME_CHALLENGE_H
 #define SIGNET_ACME_CHALLENGE_H
@@ -9,7 +10,8 @@
 
 /* One challenge, as authorization.c has checked it. */
 struct acme_challenge {
-    const char *identifier; /* "www.example.com" (of a wildcard what follows "*."), "192.0.2.1", "2001:db8::1" */
+    const char
+        *identifier; /* "www.example.com" (of a wildcard what follows "*."), "192.0.2.1", "2001:db8::1" */
     int is_ip;
     const char *token;             /* base64url and nothing else (section 8.1), at most 256 characters */
     const char *key_authorization; /* token "." thumbprint of the account's key */
@@ -26,6 +28,8 @@ struct acme_solver {
     int (*settle)(void *solver);
     /* Takes a response away; is_done: the server has accepted it. What goes wrong here is a warning. */
     void (*end)(void *solver, const struct acme_challenge *challenge, int is_done);
+    /* What the solver knows of why the server may not have seen a response; NULL: never anything. */
+    void (*hint)(void *solver, const struct acme_challenge *challenge, char *text, size_t size);
     void (*close)(void *solver);
 };
 
