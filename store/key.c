@@ -228,6 +228,27 @@ EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert)
     return NULL;
 }
 
+EVP_PKEY *store_key_pkey(struct store *store, const char *name, int64_t certificate)
+{
+    struct store_cert *cert;
+    EVP_PKEY *pkey = NULL;
+    int64_t id;
+
+    if (name != NULL) {
+        id = store_number(store, 0, "SELECT id FROM key WHERE name = ?", "t", name);
+        if (id > 0)
+            return store_pkey_load(store, id);
+        if (id == 0)
+            store_raise(store, "there is no key %.64s; see signet key list", name);
+        return NULL;
+    }
+    cert = store_cert_by_id(store, certificate);
+    if (cert != NULL)
+        pkey = store_cert_pkey(store, cert);
+    store_cert_free(cert);
+    return pkey;
+}
+
 int store_key_sweep(struct store *store)
 {
     return store_run(store,

@@ -122,6 +122,10 @@ EVP_PKEY *store_template_key(struct store *store, const struct store_cert *templ
 /* The template as it was when the work began must still be there: nobody may have signed or changed it. */
 int store_template_is_unchanged(struct store *store, const struct store_cert *before);
 
+/* ---- request.c ---- */
+
+X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey);
+
 /* ---- crl.c ---- */
 
 /* Is a CRL in the store that this CA has signed? */

@@ -10,7 +10,7 @@
 
 /* ---- requests of templates ---- */
 
-static X509_REQ *request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey)
+X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey)
 {
     X509_REQ *request = X509_REQ_new_ex(store_crypto(store), NULL);
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
@@ -89,7 +89,7 @@ int store_request_create(struct store *store, int64_t id, const char *file, cons
         store_raise(store, "key-passphrase is needed: the key is not in a TPM and is written to a file");
         goto out;
     }
-    request = request_new(store, template, pkey);
+    request = store_request_new(store, template, pkey);
     if (request == NULL || !store_begin(store))
         goto out;
     ok = store_template_is_unchanged(store, template) &&

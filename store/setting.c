@@ -59,6 +59,13 @@ int store_setting_set(struct store *store, const char *menu, const char *name, c
                    (strcmp(menu, STORE_SETTINGS) != 0 || store_trust_touch(store)));
 }
 
+int store_setting_remove(struct store *store, const char *menu, const char *name)
+{
+    return store_begin(store) &&
+           store_end(store,
+                     store_run(store, "DELETE FROM setting WHERE menu = ? AND name = ?", "tt", menu, name));
+}
+
 int store_cert_users(struct store *store, int64_t cert,
                      int (*each)(void *arg, const char *menu, const char *name), void *arg)
 {

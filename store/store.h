@@ -178,6 +178,20 @@ extern const char *const store_revocation_reasons[];
 /* Signs a new CRL of a CA in this store. */
 int store_crl_issue(struct store *store, int64_t ca);
 
+/* ---- enrolment: certificates that other CAs issue to this store, by ACME or SCEP ---- */
+
+/* The request (PKCS #10, DER; the caller's) for a subject: the common name, alternative names and usages of a
+ * template that need not be in the store. key is the name of a key (store_key_make); NULL: the key of
+ * certificate id. */
+int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
+                        unsigned char **der, size_t *len);
+/* Puts what was issued (PEM, the certificate first, then its chain) in the place of certificate or template id:
+ * name, trust and whatever names it stay, and its key is from here on the one called key, which loses that name.
+ * NULL: the key stays. Fails if the first certificate is not this key's or does not have each of the subject's
+ * alternative names. The rest of the chain joins the store. */
+int store_enrol_install(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
+                        const char *pem);
+
 /* ---- CRLs ---- */
 
 struct store_crl {
@@ -258,6 +272,9 @@ void store_key_free(struct store_key *key);
  * NULL. */
 int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
                    const char *pcrs);
+/* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is NULL.
+ * The caller's. NULL: said why. */
+EVP_PKEY *store_key_pkey(struct store *store, const char *name, int64_t certificate);
 /* Replaces what is kept of a key, such as by a reference to a persistent handle; pem must be the same key. */
 int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem);
 /* Fails if a certificate uses it. */
@@ -282,6 +299,8 @@ int store_setting_set(struct store *store, const char *menu, const char *name, c
 int64_t store_entry_add(struct store *store, const char *menu);
 int store_entry_remove(struct store *store, const char *menu, int64_t id);
 int store_entry_each(struct store *store, const char *menu, int (*each)(void *arg, int64_t id), void *arg);
+/* Takes it away, so that store_setting_get gives NULL. */
+int store_setting_remove(struct store *store, const char *menu, const char *name);
 /* Calls each place where a setting names the certificate. */
 int store_cert_users(struct store *store, int64_t cert,
                      int (*each)(void *arg, const char *menu, const char *name), void *arg);

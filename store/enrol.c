@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Certificates that other CAs issue to this store: their requests, and what comes back. A certificate, its
+ * chain and its key change together, in one transaction. */
+#include "import.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CHAIN_MAX 10
+
+int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
+                        unsigned char **der, size_t *len)
+{
+    EVP_PKEY *pkey = store_key_pkey(store, key, id);
+    X509_REQ *request = pkey != NULL ? store_request_new(store, subject, pkey) : NULL;
+    int n = -1;
+
+    *der = NULL;
+    if (request != NULL && (n = i2d_X509_REQ(request, der)) > 0)
+        *len = (size_t)n;
+    else if (request != NULL)
+        store_raise_ssl(store, "the request can't be encoded");
+    X509_REQ_free(request);
+    EVP_PKEY_free(pkey);
+    return n > 0;
+}
+
+/* ---- what was issued ---- */
+
+static STACK_OF(X509) * read_chain(struct store *store, const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    X509 *x509 = NULL;
+    int ok = bio != NULL && chain != NULL;
+
+    while (ok && sk_X509_num(chain) <= CHAIN_MAX) {
+        x509 = X509_new_ex(store_crypto(store), NULL);
+        if (x509 == NULL || PEM_read_bio_X509(bio, &x509, NULL, NULL) == NULL) {
+            X509_free(x509);
+            break;
+        }
+        ok = sk_X509_push(chain, x509) > 0;
+    }
+    BIO_free(bio);
+    if (ok && sk_X509_num(chain) > 0 && sk_X509_num(chain) <= CHAIN_MAX &&
+        ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+        ERR_clear_error();
+        return chain;
+    }
+    ERR_clear_error();
+    store_raise(store, "what the CA has sent is no chain of certificates");
+    sk_X509_pop_free(chain, X509_free);
+    return NULL;
+}
+
+static int has_name(GENERAL_NAMES *names, GENERAL_NAME *wanted)
+{
+    int i, has = 0;
+
+    for (i = 0; !has && i < sk_GENERAL_NAME_num(names); i++) {
+        GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+        /* DNS names are equal in any case of letters (RFC 5280 section 7.2). */
+        if (name->type == GEN_DNS && wanted->type == GEN_DNS)
+            has = name->d.ia5->length == wanted->d.ia5->length &&
+                  OPENSSL_strncasecmp((const char *)name->d.ia5->data, (const char *)wanted->d.ia5->data,
+                                      (size_t)name->d.ia5->length) == 0;
+        else
+            has = GENERAL_NAME_cmp(name, wanted) == 0;
+    }
+    return has;
+}
+
+/* Whatever the CA says that it has issued must be for what was asked. */
+static int check_issued(struct store *store, const struct store_cert *subject, X509 *x509, EVP_PKEY *pkey)
+{
+    const char *text = subject->text[STORE_SUBJECT_ALT_NAME];
+    GENERAL_NAMES *wanted = NULL, *names = NULL;
+    int i, ok = 1;
+
+    if (X509_get0_pubkey(x509) == NULL || EVP_PKEY_eq(X509_get0_pubkey(x509), pkey) != 1) {
+        ERR_clear_error();
+        return store_raise(store, "the certificate that the CA has sent is not for the key of the request");
+    }
+    if (*text == '\0')
+        return 1;
+    wanted = store_alt_names_new(store, text);
+    names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+    ok = wanted != NULL;
+    for (i = 0; ok && i < sk_GENERAL_NAME_num(wanted); i++) {
+        if (!has_name(names, sk_GENERAL_NAME_value(wanted, i)))
+            ok = store_raise(store, "the certificate that the CA has sent is not for all of %.300s", text);
+    }
+    GENERAL_NAMES_free(wanted);
+    GENERAL_NAMES_free(names);
+    return ok;
+}
+
+/* What an issuer is called here: its common name, of the characters that a name takes. */
+static void issuer_name(char *name, size_t size, X509 *x509)
+{
+    char *p;
+
+    if (X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, name, (int)size) <= 0)
+        OPENSSL_strlcpy(name, "issuer", size);
+    for (p = name; *p != '\0'; p++) {
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *p) == NULL)
+            *p = '-';
+    }
+}
+
+static int put_chain(struct store *store, const STACK_OF(X509) * chain)
+{
+    char name[100], print[EVP_MAX_MD_SIZE * 2 + 1];
+    int i, ok = 1;
+
+    for (i = 1; ok && i < sk_X509_num(chain); i++) {
+        struct store_import import = {0};
+        X509 *x509 = sk_X509_value(chain, i);
+        unsigned char md[EVP_MAX_MD_SIZE];
+        unsigned len = 0, j;
+        int64_t here;
+
+        ok = X509_digest(x509, EVP_sha256(), md, &len);
+        for (j = 0; j < len; j++)
+            snprintf(print + (size_t)2 * j, 3, "%02x", md[j]);
+        here = store_number(store, 0, "SELECT 1 FROM certificate WHERE fingerprint = ?", "t", print);
+        issuer_name(name, sizeof(name), x509);
+        ok = ok && here >= 0 && (here > 0 || store_import_certificate(store, &import, name, x509));
+    }
+    return ok;
+}
+
+static int put_certificate(struct store *store, int64_t id, const char *key, X509 *x509)
+{
+    struct store_cert *before = store_cert_by_id(store, id), *cert = store_template_new();
+    int ok = before != NULL && cert != NULL && store_cert_describe(store, cert, x509) &&
+             store_cert_set_text(cert, STORE_NAME, before->text[STORE_NAME]) &&
+             store_cert_set_text(cert, STORE_TRUST_STORE, before->text[STORE_TRUST_STORE]);
+
+    if (ok) {
+        cert->id = id;
+        cert->is_trusted = before->is_trusted;
+        cert->key =
+            key == NULL ? before->key : store_number(store, 0, "SELECT id FROM key WHERE name = ?", "t", key);
+        /* The key has a name as long as nothing else holds it. */
+        ok = cert->key > 0 &&
+             (key == NULL || store_run(store, "UPDATE key SET name = NULL WHERE id = ?", "i", cert->key));
+    }
+    ok = ok && store_cert_write(store, cert) && store_key_sweep(store) &&
+         (!cert->is_trusted || store_trust_touch(store)) &&
+         store_log(store, "certificate,info", "certificate %s issued by %.200s", cert->text[STORE_NAME],
+                   cert->text[STORE_ISSUER]);
+    store_cert_free(cert);
+    store_cert_free(before);
+    return ok;
+}
+
+int store_enrol_install(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
+                        const char *pem)
+{
+    EVP_PKEY *pkey = store_key_pkey(store, key, id);
+    STACK_OF(X509) *chain = pkey != NULL ? read_chain(store, pem) : NULL;
+    int ok =
+        chain != NULL && check_issued(store, subject, sk_X509_value(chain, 0), pkey) && store_begin(store);
+
+    if (ok)
+        ok = store_end(store,
+                       put_certificate(store, id, key, sk_X509_value(chain, 0)) && put_chain(store, chain));
+    sk_X509_pop_free(chain, X509_free);
+    EVP_PKEY_free(pkey);
+    return ok;
+}
