@@ -228,6 +228,11 @@ EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert)
     return NULL;
 }
 
+int store_key_is_here(struct store *store, const char *name)
+{
+    return (int)store_number(store, 0, "SELECT 1 FROM key WHERE name = ?", "t", name);
+}
+
 EVP_PKEY *store_key_pkey(struct store *store, const char *name, int64_t certificate)
 {
     struct store_cert *cert;

@@ -272,6 +272,8 @@ void store_key_free(struct store_key *key);
  * NULL. */
 int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
                    const char *pcrs);
+/* Is there a key called so? -1: said why that is not known. */
+int store_key_is_here(struct store *store, const char *name);
 /* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is NULL.
  * The caller's. NULL: said why. */
 EVP_PKEY *store_key_pkey(struct store *store, const char *name, int64_t certificate);

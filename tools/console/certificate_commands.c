@@ -2,6 +2,8 @@
 /* /certificate's commands: sign, revoke, requests, import, export. */
 #include "certificate.h"
 
+#include "acme.h"
+
 #include <string.h>
 
 #define END                                                                                                  \
@@ -190,18 +192,8 @@ static int run_export(struct call *call)
     return 1;
 }
 
-/* ---- for later issues ---- */
+/* ---- the table ---- */
 
-static const struct property ssl_parameters[] = {
-    {"dns-name", TYPE_TEXT, 0, NULL, 0, 0, NULL, "the router's name in the DNS", 0},
-    {"directory-url", TYPE_TEXT, 0, NULL, 0, 0, NULL, "of the ACME server", 0},
-    {"eab-kid", TYPE_TEXT, 0, NULL, 0, 0, NULL, "external account's key id", 0},
-    {"eab-hmac-key", TYPE_SECRET, 0, NULL, 0, 0, NULL, "external account's key", 0},
-    {"reset-private-key", TYPE_BOOL, 0, NULL, 0, 0, NULL, "make a new key", 0},
-    END,
-};
-
-#define NO_ACME "there is no ACME client so far"
 #define NO_SCEP "there is no SCEP client so far"
 
 const struct command certificate_commands[] = {
@@ -216,10 +208,14 @@ const struct command certificate_commands[] = {
     {"import", 0, import_parameters, run_import, "takes certificates, keys and CRLs from a file", NULL},
     {"export-certificate", COMMAND_ITEMS, export_parameters, run_export,
      "writes a certificate to a file, with a passphrase also its key", NULL},
-    {"enable-ssl-certificate", 0, ssl_parameters, NULL, "gets a certificate by ACME and binds it to www-ssl",
-     NO_ACME},
-    {"add-acme", 0, NULL, NULL, "gets a certificate by ACME (RFC 8555)", NO_ACME},
-    {"acme-renew", 0, NULL, NULL, "renews one", NO_ACME},
+    {"enable-ssl-certificate", 0, acme_enable_ssl_parameters, acme_run_enable_ssl,
+     "gets a certificate by ACME and binds it to www-ssl", NULL},
+    {"add-acme", 0, acme_add_parameters, acme_run_add, "gets a certificate by ACME (RFC 8555) and keeps it valid",
+     NULL},
+    {"acme-renew", COMMAND_ITEMS | COMMAND_OPTIONAL, NULL, acme_run_renew,
+     "renews certificates of ACME: those named, or all that are due", NULL},
+    {"acme-revoke", COMMAND_ITEMS | COMMAND_SINGLE, acme_revoke_parameters, acme_run_revoke,
+     "has its CA revoke a certificate of ACME", NULL},
     {"add-scep", 0, NULL, NULL, "gets a certificate by SCEP (RFC 8894)", NO_SCEP},
     {"scep-renew", 0, NULL, NULL, "renews one", NO_SCEP},
     {"", 0, NULL, NULL, NULL, NULL},

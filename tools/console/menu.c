@@ -2,6 +2,7 @@
 /* The tree of menus, and the finding of menus, commands and properties by name or beginning. */
 #include "console.h"
 
+#include "acme.h"
 #include "kept.h"
 
 #include <string.h>
@@ -11,6 +12,8 @@ static const struct menu root = {.path = "/", .kind = MENU_FOLDER, .help = "the 
 const struct menu *const console_menus[] = {
     &root,
     &menu_certificate,
+    &menu_certificate_acme,
+    &menu_certificate_acme_account,
     &menu_certificate_builtin,
     &menu_certificate_crl,
     &menu_certificate_scep_server,

@@ -2,6 +2,8 @@
 /* /certificate: the table of certificates, their flags and properties. */
 #include "certificate.h"
 
+#include "acme.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,6 +22,9 @@ enum {
     FIELD_REVOKED,
     FIELD_STATUS,
     FIELD_COPY_FROM,
+    FIELD_ACME_STATUS,
+    FIELD_DOMAIN_NAMES,
+    FIELD_DIRECTORY_URL,
 };
 
 static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
@@ -74,6 +79,9 @@ static const struct property properties[] = {
     {"expires-after", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "time left", FIELD_EXPIRES_AFTER},
     {"revoked", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "when its CA here revoked it", FIELD_REVOKED},
     {"status", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "template, or why it is invalid", FIELD_STATUS},
+    {"acme-status", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "how ACME's last try has ended", FIELD_ACME_STATUS},
+    {"domain-names", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "what ACME keeps it valid for", FIELD_DOMAIN_NAMES},
+    {"directory-url", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of its ACME server", FIELD_DIRECTORY_URL},
     {.name = ""},
 };
 
@@ -182,6 +190,12 @@ static char *value(struct console *console, const struct menu *menu, const struc
         return cert->revoked_at != 0 ? value_of_time(cert->revoked_at) : NULL;
     case FIELD_STATUS:
         return status(console, cert);
+    case FIELD_ACME_STATUS:
+        return acme_certificate_value(console, cert->id, MANAGED_F_STATUS);
+    case FIELD_DOMAIN_NAMES:
+        return acme_certificate_value(console, cert->id, MANAGED_F_DOMAIN_NAMES);
+    case FIELD_DIRECTORY_URL:
+        return acme_certificate_value(console, cert->id, MANAGED_F_DIRECTORY_URL);
     }
     return NULL;
 }

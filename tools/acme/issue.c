@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Obtaining a managed certificate: an order, its proofs, a key, the certificate in its place. Each step that took
+ * effect is kept, so that a process that ends half-way is followed by one that goes on: no order is placed twice.
+ */
+#include "managed_private.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define IDENTIFIERS_MAX 100
+
+struct issue {
+    struct managed_host *host;
+    struct managed *managed;
+    struct managed_session session;
+    struct store_cert *certificate; /* or template */
+    struct store_cert *subject;
+    struct acme_order *order;
+    int has_new_key;
+    char key[64]; /* the name of the new one */
+};
+
+/* ---- the order ---- */
+
+/* The ids of what is to be replaced (RFC 9773); the caller's. NULL: nothing. */
+static char *replaced(const struct store_cert *certificate)
+{
+    const unsigned char *p = certificate->der;
+    X509 *x509 = p != NULL ? d2i_X509(NULL, &p, (long)certificate->der_len) : NULL;
+    char *id = x509 != NULL ? acme_certificate_id(x509) : NULL;
+
+    X509_free(x509);
+    ERR_clear_error();
+    return id;
+}
+
+static struct acme_order *place(struct issue *issue, const char *replaces)
+{
+    char *names = OPENSSL_strdup(issue->managed->text[MANAGED_F_DOMAIN_NAMES]), *next = names;
+    const char *identifiers[IDENTIFIERS_MAX], *profile = issue->managed->text[MANAGED_F_PROFILE];
+    struct acme_order_request request = {.identifiers = identifiers, .replaces = replaces};
+    struct acme_order *order;
+
+    while (next != NULL && *next != '\0' && request.count < IDENTIFIERS_MAX)
+        identifiers[request.count++] = strsep(&next, ",");
+    request.profile = *profile != '\0' ? profile : NULL;
+    order = acme_order_new(issue->session.acme, &request);
+    OPENSSL_free(names);
+    return order;
+}
+
+static int is_problem(const struct issue *issue, const char *type)
+{
+    const char *problem = acme_problem_type(issue->session.acme);
+
+    return problem != NULL && strcmp(problem, type) == 0;
+}
+
+static int new_order(struct issue *issue)
+{
+    char *replaces = replaced(issue->certificate);
+
+    issue->order = place(issue, replaces);
+    /* A server that has lost its accounts, as one for trials does: the key is registered anew. */
+    if (issue->order == NULL && is_problem(issue, "accountDoesNotExist") &&
+        managed_session_register(&issue->session, NULL))
+        issue->order = place(issue, replaces);
+    /* RFC 9773 section 5: the CA knows of a successor already, or does not know the certificate. */
+    if (issue->order == NULL && replaces != NULL &&
+        (is_problem(issue, "alreadyReplaced") || is_problem(issue, "malformed")))
+        issue->order = place(issue, NULL);
+    OPENSSL_free(replaces);
+    return issue->order != NULL &&
+           managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, issue->order->url);
+}
+
+/* The order that was under way, if it still is. */
+static int resume_order(struct issue *issue)
+{
+    const char *url = issue->managed->text[MANAGED_F_ORDER_URL];
+
+    if (*url == '\0')
+        return 1;
+    managed_progress(issue->host, "going on with an order that is under way");
+    issue->order = acme_order_resume(issue->session.acme, url);
+    if (issue->order == NULL && acme_problem_type(issue->session.acme) == NULL)
+        return 0; /* the server was not reached */
+    if (issue->order != NULL && strcmp(issue->order->status, "invalid") == 0) {
+        acme_order_free(issue->order);
+        issue->order = NULL;
+    }
+    return issue->order != NULL ||
+           managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, "");
+}
+
+/* ---- the proofs ---- */
+
+static const char *or_null(const char *text)
+{
+    return *text != '\0' ? text : NULL;
+}
+
+static int authorize(struct issue *issue)
+{
+    char *const *text = issue->managed->text;
+    struct acme_solver_config config = {
+        .webroot = or_null(text[MANAGED_F_WEBROOT]),
+        .address = or_null(text[MANAGED_F_ADDRESS]),
+        .port = (uint16_t)strtoul(text[MANAGED_F_PORT], NULL, 10),
+        .hook = or_null(text[MANAGED_F_HOOK]),
+        .dns_alias = or_null(text[MANAGED_F_DNS_ALIAS]),
+        .dns_servers = or_null(text[MANAGED_F_DNS_SERVERS]),
+        .dns_wait = (unsigned)strtoul(text[MANAGED_F_DNS_WAIT], NULL, 10),
+    };
+
+    if (!acme_challenge_from(text[MANAGED_F_CHALLENGE], &config.type) ||
+        !acme_hook_from(text[MANAGED_F_HOOK_KIND], &config.hook_kind))
+        return managed_raise(issue->host, "%s: its challenge or hook-kind is none", issue->managed->name);
+    if (config.type == ACME_DNS_01 && config.hook == NULL)
+        return managed_raise(issue->host,
+                             "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");
+    return acme_order_authorize(issue->session.acme, issue->order, &config);
+}
+
+/* ---- the key, and what is issued for it ---- */
+
+static int prepare_key(struct issue *issue, int reset_key)
+{
+    char *const *text = issue->managed->text;
+    int here;
+
+    issue->has_new_key = reset_key || issue->certificate->key == 0 || strcmp(text[MANAGED_F_REUSE_KEY], "yes") != 0;
+    managed_next_key(issue->key, sizeof(issue->key), issue->managed->id);
+    here = store_key_is_here(issue->host->store, issue->key);
+    if (here < 0)
+        return 0;
+    /* One that was made for an order under way is what that order's certificate is for. */
+    if (here == 1)
+        issue->has_new_key = 1;
+    return here == 1 || !issue->has_new_key ||
+           store_key_make(issue->host->store, issue->key, text[MANAGED_F_KEY_SIZE], text[MANAGED_F_CUSTODY], NULL);
+}
+
+static int finalize(struct issue *issue)
+{
+    const char *key = issue->has_new_key ? issue->key : NULL,
+               *preferred = or_null(issue->managed->text[MANAGED_F_PREFERRED_CHAIN]);
+    struct store *store = issue->host->store;
+    unsigned char *csr = NULL;
+    char *chain = NULL;
+    size_t len = 0;
+    int ok;
+
+    managed_progress(issue->host, "waiting for the certificate");
+    ok = store_enrol_request(store, issue->subject, issue->certificate->id, key, &csr, &len) &&
+         acme_order_finalize(issue->session.acme, issue->order, csr, len) &&
+         (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL &&
+         store_begin(store);
+    if (ok)
+        ok = store_end(store, store_enrol_install(store, issue->subject, issue->certificate->id, key, chain) &&
+                                  managed_set(store, issue->managed->id, MANAGED_F_ORDER_URL, ""));
+    OPENSSL_free(chain);
+    OPENSSL_free(csr);
+    return ok;
+}
+
+/* ---- what is known afterwards ---- */
+
+static int set_time(struct managed_host *host, int64_t id, enum managed_field field, int64_t when)
+{
+    char text[24] = "";
+
+    if (when != 0)
+        snprintf(text, sizeof(text), "%lld", (long long)when);
+    return managed_set(host->store, id, field, text);
+}
+
+static int note_success(struct managed_host *host, const struct managed *managed)
+{
+    struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.id = managed->certificate});
+    unsigned percent = (unsigned)strtoul(managed->text[MANAGED_F_RENEW_PERCENT], NULL, 10);
+    int64_t when = cert == NULL ? 0
+                                : managed_renewal_time(cert->not_before, cert->not_after, percent, managed_random());
+    int ok = cert != NULL && store_begin(host->store);
+
+    if (ok)
+        ok = store_end(host->store,
+                       managed_set(host->store, managed->id, MANAGED_F_STATUS, "issued") &&
+                           managed_set(host->store, managed->id, MANAGED_F_FAILURES, "") &&
+                           managed_set(host->store, managed->id, MANAGED_F_NEXT_TRY, "") &&
+                           /* The new certificate has a window of its own. */
+                           managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
+                           managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
+                           set_time(host, managed->id, MANAGED_F_RENEW_AT, when) &&
+                           store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained",
+                                     managed->name, managed->text[MANAGED_F_DOMAIN_NAMES]));
+    store_cert_free(cert);
+    return ok;
+}
+
+static void note_failure(struct managed_host *host, const struct managed *managed, const char *error,
+                         int64_t retry_at)
+{
+    unsigned failures = (unsigned)strtoul(managed->text[MANAGED_F_FAILURES], NULL, 10) + 1;
+    int64_t next = (int64_t)time(NULL) + managed_backoff(failures, managed_random());
+    char count[16], status[600];
+
+    if (!store_begin(host->store))
+        return;
+    snprintf(count, sizeof(count), "%u", failures);
+    snprintf(status, sizeof(status), "failed: %.500s", *error != '\0' ? error : "see the messages");
+    store_end(host->store, managed_set(host->store, managed->id, MANAGED_F_STATUS, status) &&
+                               managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
+                               set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
+                               store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name,
+                                         status));
+}
+
+/* ---- the whole ---- */
+
+static int run(struct issue *issue, int reset_key)
+{
+    struct managed_host *host = issue->host;
+    int64_t account;
+
+    issue->certificate = store_cert_get(host->store, &(struct store_query){.id = issue->managed->certificate});
+    issue->subject = managed_subject(issue->managed->text[MANAGED_F_DOMAIN_NAMES]);
+    if (issue->certificate == NULL || issue->subject == NULL)
+        return managed_raise(host, "the certificate of the ACME entry is not there any more");
+    if (!managed_check_names(host, issue->managed->text[MANAGED_F_DOMAIN_NAMES],
+                             issue->managed->text[MANAGED_F_CHALLENGE]))
+        return 0;
+    account = managed_account_of(host, issue->managed);
+    if (account < 0 || !managed_session_open(&issue->session, host, account) || !prepare_key(issue, reset_key) ||
+        !resume_order(issue))
+        return 0;
+    if (issue->order == NULL) {
+        managed_progress(host, "ordering a certificate for %s", issue->managed->text[MANAGED_F_DOMAIN_NAMES]);
+        if (!new_order(issue))
+            return 0;
+    }
+    return authorize(issue) && finalize(issue);
+}
+
+int managed_issue(struct managed_host *host, int64_t id, int reset_key)
+{
+    struct issue issue = {.host = host, .managed = managed_get(host->store, id)};
+    int ok = 0;
+
+    if (issue.managed == NULL || issue.managed->certificate == 0) {
+        managed_free(issue.managed);
+        return managed_raise(host, "the certificate of the ACME entry is not there any more");
+    }
+    /* What made somebody revoke it may be the key. */
+    reset_key |= strcmp(issue.managed->text[MANAGED_F_STATUS], MANAGED_REVOKED) == 0;
+    ok = run(&issue, reset_key) && note_success(host, issue.managed);
+    if (!ok)
+        note_failure(host, issue.managed, issue.session.error,
+                     issue.session.acme != NULL ? acme_retry_at(issue.session.acme) : 0);
+    acme_order_free(issue.order);
+    managed_session_close(&issue.session);
+    store_cert_free(issue.subject);
+    store_cert_free(issue.certificate);
+    managed_free(issue.managed);
+    return ok;
+}
+
+/* ---- what is due ---- */
+
+/* Asks the CA when it wants the certificate renewed, where that is due. */
+static int ask_renewal_info(struct managed_host *host, struct managed *managed, const struct store_cert *cert)
+{
+    int64_t account = managed_account_find(host->store, or_null(managed->text[MANAGED_F_ACCOUNT]),
+                                           managed->text[MANAGED_F_DIRECTORY_URL], NULL),
+            when = strtoll(managed->text[MANAGED_F_RENEW_AT], NULL, 10);
+    char *id = replaced(cert), why[512] = "";
+    struct managed_session session = {0};
+    struct acme_renewal_info info = {0};
+    int has = -1, ok;
+
+    if (account > 0 && id != NULL && managed_session_open(&session, host, account))
+        has = acme_renewal_info(session.acme, id, &info, why, sizeof(why));
+    managed_session_close(&session);
+    OPENSSL_free(id);
+    if (has < 0) /* none offered: not asked again for a day */
+        return set_time(host, managed->id, MANAGED_F_ARI_NEXT, (int64_t)time(NULL) + 86400);
+    if (has == 0)
+        managed_progress(host, "%s: no renewal information: %s", managed->name, why);
+    /* RFC 9773 section 4.2: a moment within the window is chosen once, unless the window has moved away from it. */
+    if (has == 1 && (when < info.start || when > info.end))
+        when = managed_window_time(&info, cert->not_before, cert->not_after, managed_random());
+    if (*info.explanation != '\0')
+        managed_progress(host, "%s: the CA explains its renewal window at %s", managed->name, info.explanation);
+    ok = store_begin(host->store);
+    if (ok)
+        ok = store_end(host->store, set_time(host, managed->id, MANAGED_F_RENEW_AT, when) &&
+                                        set_time(host, managed->id, MANAGED_F_ARI_NEXT, info.next) &&
+                                        managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION,
+                                                    info.explanation));
+    return ok;
+}
+
+static int run_one_due(struct managed_host *host, int64_t id, int *count)
+{
+    struct managed *managed = managed_get(host->store, id);
+    struct store_cert *cert = managed != NULL && managed->certificate != 0
+                                  ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
+                                  : NULL;
+    int64_t now = (int64_t)time(NULL);
+    int ok = 1, is_due;
+
+    if (cert == NULL) {
+        managed_free(managed);
+        return 1;
+    }
+    /* Nothing renews by itself what was revoked. */
+    if (strcmp(managed->text[MANAGED_F_STATUS], MANAGED_REVOKED) == 0) {
+        store_cert_free(cert);
+        managed_free(managed);
+        return 1;
+    }
+    if (cert->der != NULL && strtoll(managed->text[MANAGED_F_ARI_NEXT], NULL, 10) <= now) {
+        ok = ask_renewal_info(host, managed, cert);
+        managed_free(managed);
+        managed = managed_get(host->store, id);
+    }
+    is_due = ok && managed != NULL &&
+             (cert->der == NULL || strtoll(managed->text[MANAGED_F_RENEW_AT], NULL, 10) <= now) &&
+             strtoll(managed->text[MANAGED_F_NEXT_TRY], NULL, 10) <= now;
+    if (is_due) {
+        managed_progress(host, "renewing %s", managed->name);
+        ok = managed_issue(host, id, 0);
+        *count += ok;
+    }
+    store_cert_free(cert);
+    managed_free(managed);
+    return ok;
+}
+
+struct ids {
+    int64_t *ids;
+    size_t count;
+};
+
+static int collect(void *arg, int64_t id)
+{
+    struct ids *list = arg;
+    int64_t *bigger = OPENSSL_realloc(list->ids, (list->count + 1) * sizeof(*bigger));
+
+    if (bigger == NULL)
+        return 0;
+    list->ids = bigger;
+    list->ids[list->count++] = id;
+    return 1;
+}
+
+int managed_run_due(struct managed_host *host, int *count)
+{
+    struct ids list = {0};
+    size_t i;
+    int ok = store_entry_each(host->store, MANAGED_MENU, collect, &list);
+
+    *count = 0;
+    for (i = 0; i < list.count && !host->is_cancelled(host->arg); i++)
+        ok = run_one_due(host, list.ids[i], count) && ok;
+    OPENSSL_free(list.ids);
+    return ok;
+}
+
+/* ---- revocation ---- */
+
+int managed_revoke(struct managed_host *host, int64_t id, int reason, int by_key)
+{
+    struct managed *managed = managed_get(host->store, id);
+    struct store_cert *cert = managed != NULL && managed->certificate != 0
+                                  ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
+                                  : NULL;
+    struct managed_session session = {0};
+    EVP_PKEY *key = NULL;
+    int64_t account;
+    int ok = 0;
+
+    if (cert == NULL || cert->der == NULL) {
+        managed_raise(host, "%s is not issued", managed != NULL && managed->name != NULL ? managed->name : "it");
+        goto out;
+    }
+    account = managed_account_of(host, managed);
+    if (account < 0 || !managed_session_open(&session, host, account) ||
+        (by_key && (key = store_key_pkey(host->store, NULL, cert->id)) == NULL))
+        goto out;
+    ok = acme_revoke(session.acme, cert->der, cert->der_len, reason, key) && store_begin(host->store);
+    if (ok)
+        ok = store_end(host->store,
+                       managed_set(host->store, id, MANAGED_F_STATUS, MANAGED_REVOKED) &&
+                           managed_set(host->store, id, MANAGED_F_RENEW_AT, "") &&
+                           store_log(host->store, "acme,info", "acme: certificate %s revoked", managed->name));
+out:
+    EVP_PKEY_free(key);
+    managed_session_close(&session);
+    store_cert_free(cert);
+    managed_free(managed);
+    return ok;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /certificate's commands for ACME. */
+#include "acme.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WWW     "/ip/service*3"
+#define WWW_SSL "/ip/service*5"
+
+/* ---- what add-acme and enable-ssl-certificate share ---- */
+
+/* An account for a directory with what was given of an external one; 0: failed. */
+static int prepare_account(struct managed_host *host, const char *directory, const struct call *call)
+{
+    const char *kid = call_text(call, "eab-kid"), *hmac = call_text(call, "eab-hmac-key"),
+               *key = call_text(call, "eab-key"), *contact = call_text(call, "contact");
+    struct managed_registration registration = {
+        .directory_url = directory,
+        .contact = contact,
+        .eab_kid = kid,
+        .eab_hmac_key = hmac != NULL ? hmac : key,
+    };
+    int64_t id = managed_account_find(host->store, NULL, directory, kid);
+    struct managed_account *account = id > 0 ? managed_account_get(host->store, id) : NULL;
+    int is_registered = account != NULL && *account->url != '\0';
+
+    managed_account_free(account);
+    return id >= 0 && (is_registered || managed_register(host, &registration, &id));
+}
+
+/* The port that the CA comes to is where the router's own web service is. */
+static int take_www_port(struct managed_host *host, int64_t id)
+{
+    struct managed *managed = managed_get(host->store, id);
+    char *port = store_setting_get(host->store, WWW, "port");
+    int ok = managed != NULL;
+
+    if (ok && port != NULL && *managed->text[MANAGED_F_PORT] == '\0' &&
+        strcmp(managed->text[MANAGED_F_CHALLENGE], "http-01") == 0)
+        ok = managed_set(host->store, id, MANAGED_F_PORT, port);
+    OPENSSL_free(port);
+    managed_free(managed);
+    return ok;
+}
+
+static int issue(struct call *call, struct managed_host *host, int64_t id, int reset_key)
+{
+    int lock = managed_lock(host), ok;
+
+    if (lock < 0)
+        return 0;
+    ok = managed_issue(host, id, reset_key);
+    close(lock);
+    console_end_line(call->console);
+    return ok;
+}
+
+/* ---- add-acme ---- */
+
+static int run_settings(struct call *call, struct managed_host *host, int64_t id)
+{
+    const struct property *property;
+    int ok = 1;
+
+    for (property = acme_settings; ok && property->name[0] != '\0'; property++) {
+        const char *text = call_text(call, property->name);
+
+        if (text != NULL)
+            ok = acme_check_setting(call, property, text) &&
+                 managed_set(host->store, id, (enum managed_field)property->field, text);
+    }
+    return ok;
+}
+
+int acme_run_add(struct call *call)
+{
+    const char *name = call_text(call, "name"), *names = call_text(call, "domain-names"),
+               *directory = call_text(call, "directory-url"), *challenge = call_text(call, "challenge");
+    struct managed_host host;
+    int64_t id = 0;
+    int ok;
+
+    if (directory == NULL)
+        directory = MANAGED_DIRECTORY;
+    if (strncmp(directory, "https://", 8) != 0)
+        return console_fail(call->console, "invalid value for argument directory-url: expected https://");
+    if (!acme_host(call->console, &host) ||
+        !managed_check_names(&host, names, challenge != NULL ? challenge : MANAGED_CHALLENGE) ||
+        !store_begin(host.store))
+        return 0;
+    ok = managed_add(&host, name != NULL ? name : "", names, &id) &&
+         managed_set(host.store, id, MANAGED_F_DIRECTORY_URL, directory) && run_settings(call, &host, id) &&
+         take_www_port(&host, id);
+    if (!store_end(host.store, ok) ||
+        (call_text(call, "account") == NULL && !prepare_account(&host, directory, call)) ||
+        !issue(call, &host, id, 0)) {
+        if (id != 0)
+            console_note(call->console, "the settings are kept: acme-renew tries again");
+        return 0;
+    }
+    if (!call->is_nested)
+        puts("  progress: done");
+    return 1;
+}
+
+/* ---- enable-ssl-certificate ---- */
+
+/* The entry that the command has made for this name earlier; 0: none, -1: failed. */
+static int64_t find_ssl(struct managed_host *host, const char *name, int64_t *certificate)
+{
+    struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.name = name});
+
+    *certificate = cert != NULL ? cert->id : 0;
+    store_cert_free(cert);
+    return *certificate != 0 ? managed_find(host->store, *certificate) : 0;
+}
+
+static int bind_www_ssl(struct managed_host *host, const char *name)
+{
+    return store_begin(host->store) &&
+           store_end(host->store, store_setting_set(host->store, WWW_SSL, "certificate", name, 1) &&
+                                      store_setting_set(host->store, WWW_SSL, "disabled", "no", 0) &&
+                                      store_log(host->store, "acme,info",
+                                                "acme: www-ssl uses certificate %s (letsencrypt)", name));
+}
+
+static int prepare_ssl(struct managed_host *host, const char *name, const char *dns_name, const char *directory,
+                       int64_t *id)
+{
+    int64_t certificate;
+    int ok;
+
+    if (!store_begin(host->store))
+        return 0;
+    *id = find_ssl(host, name, &certificate);
+    ok = *id >= 0;
+    if (*id == 0 && certificate != 0)
+        ok = console_fail(host->arg, "there is a certificate %s already, and not from here: rename it first", name);
+    else if (*id == 0)
+        ok = managed_add(host, name, dns_name, id);
+    ok = ok && managed_set(host->store, *id, MANAGED_F_DIRECTORY_URL, directory) && take_www_port(host, *id);
+    return store_end(host->store, ok);
+}
+
+int acme_run_enable_ssl(struct call *call)
+{
+    const char *dns_name = call_text(call, "dns-name"), *directory = call_text(call, "directory-url"),
+               *reset = call_text(call, "reset-private-key");
+    struct managed_host host;
+    char name[300];
+    int64_t id = 0;
+
+    if (directory == NULL)
+        directory = MANAGED_DIRECTORY;
+    if (strncmp(directory, "https://", 8) != 0)
+        return console_fail(call->console, "invalid value for argument directory-url: expected https://");
+    snprintf(name, sizeof(name), "letsencrypt-%.253s", dns_name);
+    if (strchr(dns_name, ',') != NULL)
+        return console_fail(call->console, "dns-name: one name; for more than one there is add-acme");
+    if (!acme_host(call->console, &host) || !managed_check_names(&host, dns_name, MANAGED_CHALLENGE) ||
+        !prepare_ssl(&host, name, dns_name, directory, &id) || !prepare_account(&host, directory, call) ||
+        !issue(call, &host, id, reset != NULL && strcmp(reset, "yes") == 0) || !bind_www_ssl(&host, name))
+        return 0;
+    if (!call->is_nested)
+        puts("  progress: [success] ssl certificate updated");
+    return 1;
+}
+
+/* ---- acme-renew, acme-revoke ---- */
+
+int acme_run_renew(struct call *call)
+{
+    struct managed_host host;
+    int lock, count = 0, ok = 1;
+    size_t i;
+
+    if (!acme_host(call->console, &host) || (lock = managed_lock(&host)) < 0)
+        return 0;
+    if (!call->has_ids)
+        ok = managed_run_due(&host, &count);
+    for (i = 0; i < call->ids_count; i++) {
+        int64_t id = managed_find(host.store, call->ids[i]);
+
+        if (id == 0)
+            ok = console_fail(call->console, "not a certificate that ACME keeps: see %s print", MANAGED_MENU);
+        else
+            ok = id > 0 && managed_issue(&host, id, 0) && ok;
+        count += ok;
+    }
+    close(lock);
+    console_end_line(call->console);
+    if (!call->is_nested)
+        printf("  renewed: %d\n", count);
+    return ok;
+}
+
+int acme_run_revoke(struct call *call)
+{
+    const char *reason = call_text(call, "reason"), *by = call_text(call, "by");
+    struct managed_host host;
+    int number = 0;
+    int64_t id;
+
+    /* The names are in the order of CRLReason's numbers (RFC 5280 section 5.3.1). */
+    while (reason != NULL && strcmp(store_revocation_reasons[number], reason) != 0)
+        number++;
+    if (!acme_host(call->console, &host))
+        return 0;
+    id = managed_find(host.store, call->ids[0]);
+    if (id == 0)
+        return console_fail(call->console, "not a certificate that ACME keeps: see %s print", MANAGED_MENU);
+    return id > 0 && managed_revoke(&host, id, number, by != NULL && strcmp(by, "certificate-key") == 0);
+}
