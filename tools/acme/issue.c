@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Obtaining a managed certificate: an order, its proofs, a key, the certificate in its place. Each step that took
- * effect is kept, so that a process that ends half-way is followed by one that goes on: no order is placed twice.
+ * Obtaining a managed certificate: an order, its proofs, a key, the certificate in its place. Each step that
+ * took effect is kept, so that a process that ends half-way is followed by one that goes on: no order is
+ * placed twice.
  */
 #include "managed_private.h"
 
@@ -122,8 +123,8 @@ static int authorize(struct issue *issue)
         !acme_hook_from(text[MANAGED_F_HOOK_KIND], &config.hook_kind))
         return managed_raise(issue->host, "%s: its challenge or hook-kind is none", issue->managed->name);
     if (config.type == ACME_DNS_01 && config.hook == NULL)
-        return managed_raise(issue->host,
-                             "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");
+        return managed_raise(
+            issue->host, "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");
     return acme_order_authorize(issue->session.acme, issue->order, &config);
 }
 
@@ -134,7 +135,8 @@ static int prepare_key(struct issue *issue, int reset_key)
     char *const *text = issue->managed->text;
     int here;
 
-    issue->has_new_key = reset_key || issue->certificate->key == 0 || strcmp(text[MANAGED_F_REUSE_KEY], "yes") != 0;
+    issue->has_new_key =
+        reset_key || issue->certificate->key == 0 || strcmp(text[MANAGED_F_REUSE_KEY], "yes") != 0;
     managed_next_key(issue->key, sizeof(issue->key), issue->managed->id);
     here = store_key_is_here(issue->host->store, issue->key);
     if (here < 0)
@@ -143,7 +145,8 @@ static int prepare_key(struct issue *issue, int reset_key)
     if (here == 1)
         issue->has_new_key = 1;
     return here == 1 || !issue->has_new_key ||
-           store_key_make(issue->host->store, issue->key, text[MANAGED_F_KEY_SIZE], text[MANAGED_F_CUSTODY], NULL);
+           store_key_make(issue->host->store, issue->key, text[MANAGED_F_KEY_SIZE], text[MANAGED_F_CUSTODY],
+                          NULL);
 }
 
 static int finalize(struct issue *issue)
@@ -162,8 +165,9 @@ static int finalize(struct issue *issue)
          (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL &&
          store_begin(store);
     if (ok)
-        ok = store_end(store, store_enrol_install(store, issue->subject, issue->certificate->id, key, chain) &&
-                                  managed_set(store, issue->managed->id, MANAGED_F_ORDER_URL, ""));
+        ok =
+            store_end(store, store_enrol_install(store, issue->subject, issue->certificate->id, key, chain) &&
+                                 managed_set(store, issue->managed->id, MANAGED_F_ORDER_URL, ""));
     OPENSSL_free(chain);
     OPENSSL_free(csr);
     return ok;
@@ -184,8 +188,8 @@ static int note_success(struct managed_host *host, const struct managed *managed
 {
     struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.id = managed->certificate});
     unsigned percent = (unsigned)strtoul(managed->text[MANAGED_F_RENEW_PERCENT], NULL, 10);
-    int64_t when = cert == NULL ? 0
-                                : managed_renewal_time(cert->not_before, cert->not_after, percent, managed_random());
+    int64_t when =
+        cert == NULL ? 0 : managed_renewal_time(cert->not_before, cert->not_after, percent, managed_random());
     int ok = cert != NULL && store_begin(host->store);
 
     if (ok)
@@ -214,11 +218,12 @@ static void note_failure(struct managed_host *host, const struct managed *manage
         return;
     snprintf(count, sizeof(count), "%u", failures);
     snprintf(status, sizeof(status), "failed: %.500s", *error != '\0' ? error : "see the messages");
-    store_end(host->store, managed_set(host->store, managed->id, MANAGED_F_STATUS, status) &&
-                               managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
-                               set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
-                               store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name,
-                                         status));
+    store_end(
+        host->store,
+        managed_set(host->store, managed->id, MANAGED_F_STATUS, status) &&
+            managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
+            set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
+            store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name, status));
 }
 
 /* ---- the whole ---- */
@@ -228,7 +233,8 @@ static int run(struct issue *issue, int reset_key)
     struct managed_host *host = issue->host;
     int64_t account;
 
-    issue->certificate = store_cert_get(host->store, &(struct store_query){.id = issue->managed->certificate});
+    issue->certificate =
+        store_cert_get(host->store, &(struct store_query){.id = issue->managed->certificate});
     issue->subject = managed_subject(issue->managed->text[MANAGED_F_DOMAIN_NAMES]);
     if (issue->certificate == NULL || issue->subject == NULL)
         return managed_raise(host, "the certificate of the ACME entry is not there any more");
@@ -236,8 +242,8 @@ static int run(struct issue *issue, int reset_key)
                              issue->managed->text[MANAGED_F_CHALLENGE]))
         return 0;
     account = managed_account_of(host, issue->managed);
-    if (account < 0 || !managed_session_open(&issue->session, host, account) || !prepare_key(issue, reset_key) ||
-        !resume_order(issue))
+    if (account < 0 || !managed_session_open(&issue->session, host, account) ||
+        !prepare_key(issue, reset_key) || !resume_order(issue))
         return 0;
     if (issue->order == NULL) {
         managed_progress(host, "ordering a certificate for %s", issue->managed->text[MANAGED_F_DOMAIN_NAMES]);
@@ -291,11 +297,13 @@ static int ask_renewal_info(struct managed_host *host, struct managed *managed, 
         return set_time(host, managed->id, MANAGED_F_ARI_NEXT, (int64_t)time(NULL) + 86400);
     if (has == 0)
         managed_progress(host, "%s: no renewal information: %s", managed->name, why);
-    /* RFC 9773 section 4.2: a moment within the window is chosen once, unless the window has moved away from it. */
+    /* RFC 9773 section 4.2: a moment within the window is chosen once, unless the window has moved away from
+     * it. */
     if (has == 1 && (when < info.start || when > info.end))
         when = managed_window_time(&info, cert->not_before, cert->not_after, managed_random());
     if (*info.explanation != '\0')
-        managed_progress(host, "%s: the CA explains its renewal window at %s", managed->name, info.explanation);
+        managed_progress(host, "%s: the CA explains its renewal window at %s", managed->name,
+                         info.explanation);
     ok = store_begin(host->store);
     if (ok)
         ok = store_end(host->store, set_time(host, managed->id, MANAGED_F_RENEW_AT, when) &&
@@ -308,9 +316,10 @@ static int ask_renewal_info(struct managed_host *host, struct managed *managed, 
 static int run_one_due(struct managed_host *host, int64_t id, int *count)
 {
     struct managed *managed = managed_get(host->store, id);
-    struct store_cert *cert = managed != NULL && managed->certificate != 0
-                                  ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
-                                  : NULL;
+    struct store_cert *cert =
+        managed != NULL && managed->certificate != 0
+            ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
+            : NULL;
     int64_t now = (int64_t)time(NULL);
     int ok = 1, is_due;
 
@@ -377,16 +386,18 @@ int managed_run_due(struct managed_host *host, int *count)
 int managed_revoke(struct managed_host *host, int64_t id, int reason, int by_key)
 {
     struct managed *managed = managed_get(host->store, id);
-    struct store_cert *cert = managed != NULL && managed->certificate != 0
-                                  ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
-                                  : NULL;
+    struct store_cert *cert =
+        managed != NULL && managed->certificate != 0
+            ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
+            : NULL;
     struct managed_session session = {0};
     EVP_PKEY *key = NULL;
     int64_t account;
     int ok = 0;
 
     if (cert == NULL || cert->der == NULL) {
-        managed_raise(host, "%s is not issued", managed != NULL && managed->name != NULL ? managed->name : "it");
+        managed_raise(host, "%s is not issued",
+                      managed != NULL && managed->name != NULL ? managed->name : "it");
         goto out;
     }
     account = managed_account_of(host, managed);
@@ -395,10 +406,10 @@ int managed_revoke(struct managed_host *host, int64_t id, int reason, int by_key
         goto out;
     ok = acme_revoke(session.acme, cert->der, cert->der_len, reason, key) && store_begin(host->store);
     if (ok)
-        ok = store_end(host->store,
-                       managed_set(host->store, id, MANAGED_F_STATUS, MANAGED_REVOKED) &&
-                           managed_set(host->store, id, MANAGED_F_RENEW_AT, "") &&
-                           store_log(host->store, "acme,info", "acme: certificate %s revoked", managed->name));
+        ok = store_end(host->store, managed_set(host->store, id, MANAGED_F_STATUS, MANAGED_REVOKED) &&
+                                        managed_set(host->store, id, MANAGED_F_RENEW_AT, "") &&
+                                        store_log(host->store, "acme,info", "acme: certificate %s revoked",
+                                                  managed->name));
 out:
     EVP_PKEY_free(key);
     managed_session_close(&session);

@@ -46,14 +46,10 @@ const char *const managed_names[MANAGED_FIELDS] = {
 };
 
 const char *const managed_defaults[MANAGED_FIELDS] = {
-    [MANAGED_F_DIRECTORY_URL] = MANAGED_DIRECTORY,
-    [MANAGED_F_CHALLENGE] = MANAGED_CHALLENGE,
-    [MANAGED_F_HOOK_KIND] = MANAGED_HOOK_KIND,
-    [MANAGED_F_DNS_WAIT] = MANAGED_DNS_WAIT,
-    [MANAGED_F_KEY_SIZE] = MANAGED_KEY_SIZE,
-    [MANAGED_F_CUSTODY] = MANAGED_CUSTODY,
-    [MANAGED_F_REUSE_KEY] = MANAGED_REUSE_KEY,
-    [MANAGED_F_RENEW_PERCENT] = MANAGED_RENEW_PERCENT,
+    [MANAGED_F_DIRECTORY_URL] = MANAGED_DIRECTORY, [MANAGED_F_CHALLENGE] = MANAGED_CHALLENGE,
+    [MANAGED_F_HOOK_KIND] = MANAGED_HOOK_KIND,     [MANAGED_F_DNS_WAIT] = MANAGED_DNS_WAIT,
+    [MANAGED_F_KEY_SIZE] = MANAGED_KEY_SIZE,       [MANAGED_F_CUSTODY] = MANAGED_CUSTODY,
+    [MANAGED_F_REUSE_KEY] = MANAGED_REUSE_KEY,     [MANAGED_F_RENEW_PERCENT] = MANAGED_RENEW_PERCENT,
 };
 
 /* ---- the host ---- */
@@ -101,7 +97,8 @@ int managed_lock(struct managed_host *host)
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     if (fd >= 0 && errno == EWOULDBLOCK)
-        managed_raise(host, "another signet is working on ACME certificates of this store: try again when it is done");
+        managed_raise(
+            host, "another signet is working on ACME certificates of this store: try again when it is done");
     else
         managed_raise(host, "%s: %s", path, strerror(errno));
     if (fd >= 0)
@@ -155,8 +152,8 @@ static int check_name(void *arg, const char *name)
     if (strncmp(name, "*.", 2) == 0 && strcmp(check->challenge, "dns-01") != 0)
         return managed_raise(check->host, "domain-names: %s is a wildcard and needs challenge=dns-01", name);
     if (is_address(name) && strcmp(check->challenge, "dns-01") == 0)
-        return managed_raise(check->host, "domain-names: %s is an address: it can't be proved by dns-01 (RFC 8738)",
-                             name);
+        return managed_raise(check->host,
+                             "domain-names: %s is an address: it can't be proved by dns-01 (RFC 8738)", name);
     if (!is_address(name) && strchr(name, '.') == NULL)
         return managed_raise(check->host, "domain-names: \"%s\" is no full DNS name", name);
     snprintf(alt_name, sizeof(alt_name), "%s:%s", is_address(name) ? "IP" : "DNS", name);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Managed certificates: those of a store that ACME obtains and renews, and the accounts they are under. What is to be
- * known after a restart is kept as settings of the store's menus, so that the console shows and changes the same.
+ * Managed certificates: those of a store that ACME obtains and renews, and the accounts they are under. What
+ * is to be known after a restart is kept as settings of the store's menus, so that the console shows and
+ * changes the same.
  *
- * Functions return 1 on success and 0 on failure, which was reported: through managed_host.error, or by the store.
+ * Functions return 1 on success and 0 on failure, which was reported: through managed_host.error, or by the
+ * store.
  */
 #ifndef SIGNET_ACME_MANAGED_H
 #define SIGNET_ACME_MANAGED_H
@@ -75,15 +77,17 @@ struct managed {
     char *name;                 /* of the certificate */
     char *text[MANAGED_FIELDS]; /* never NULL */
 };
-/* NULL: there is none, or it could not be read, and said so. An entry whose certificate is gone has certificate 0. */
+/* NULL: there is none, or it could not be read, and said so. An entry whose certificate is gone has
+ * certificate 0. */
 struct managed *managed_get(struct store *store, int64_t id);
 void managed_free(struct managed *managed);
 /* The entry of a certificate; 0: it has none, -1: failed. */
 int64_t managed_find(struct store *store, int64_t certificate);
-/* Makes a template for the names and an entry for it. *id is the entry's. The caller sets the other fields. */
+/* Makes a template for the names and an entry for it. *id is the entry's. The caller sets the other fields.
+ */
 int managed_add(struct managed_host *host, const char *name, const char *domain_names, int64_t *id);
-/* Sets a field, or takes it away if value is empty. A change of what an order depends on drops the order under way, and
- * one of what a key depends on the key that was made for it. */
+/* Sets a field, or takes it away if value is empty. A change of what an order depends on drops the order
+ * under way, and one of what a key depends on the key that was made for it. */
 int managed_set(struct store *store, int64_t id, enum managed_field field, const char *value);
 
 /* Stops keeping the certificate, which stays. */
@@ -109,10 +113,12 @@ struct managed_registration {
     const char *contact, *eab_kid, *eab_hmac_key, *eab_alg;
     const char *key_size, *custody; /* of its key; NULL: 2048, auto */
 };
-/* Makes a key and registers it; or registers again the account that is there. *id is set as soon as it exists. */
+/* Makes a key and registers it; or registers again the account that is there. *id is set as soon as it
+ * exists. */
 int managed_register(struct managed_host *host, const struct managed_registration *registration, int64_t *id);
 int managed_account_set_contact(struct managed_host *host, int64_t id, const char *contact);
-int managed_account_change_key(struct managed_host *host, int64_t id, const char *key_size, const char *custody);
+int managed_account_change_key(struct managed_host *host, int64_t id, const char *key_size,
+                               const char *custody);
 int managed_account_deactivate(struct managed_host *host, int64_t id);
 /* Forgets it here, with its key. */
 int managed_account_remove(struct managed_host *host, int64_t id);
@@ -123,21 +129,23 @@ int managed_account_remove(struct managed_host *host, int64_t id);
 int managed_lock(struct managed_host *host);
 /* Obtains or renews now. reset_key: with a new key whatever reuse-key says. */
 int managed_issue(struct managed_host *host, int64_t id, int reset_key);
-/* Asks for renewal information where that is due, and renews what is due. *count is the number renewed. Goes on after
- * a failure, and returns 0 then. */
+/* Asks for renewal information where that is due, and renews what is due. *count is the number renewed. Goes
+ * on after a failure, and returns 0 then. */
 int managed_run_due(struct managed_host *host, int *count);
-/* Revokes a managed certificate; by_key: asked for with the certificate's own key. reason is a CRLReason's number. */
+/* Revokes a managed certificate; by_key: asked for with the certificate's own key. reason is a CRLReason's
+ * number. */
 int managed_revoke(struct managed_host *host, int64_t id, int reason, int by_key);
 
 /* ---- schedule.c ---- */
 
 /* The moment to renew: percent of the life, and up to a fiftieth of it later, by random (0 to 65535). */
 int64_t managed_renewal_time(int64_t not_before, int64_t not_after, unsigned percent, unsigned random);
-/* The same within a window that the CA suggests (RFC 9773 section 4.2), but before nine tenths of the life. */
+/* The same within a window that the CA suggests (RFC 9773 section 4.2), but before nine tenths of the life.
+ */
 int64_t managed_window_time(const struct acme_renewal_info *info, int64_t not_before, int64_t not_after,
                             unsigned random);
-/* Seconds to wait after so many failures in a row: 5 minutes, doubled each time, at most a day, and up to a tenth
- * less by random. */
+/* Seconds to wait after so many failures in a row: 5 minutes, doubled each time, at most a day, and up to a
+ * tenth less by random. */
 int64_t managed_backoff(unsigned failures, unsigned random);
 
 #endif

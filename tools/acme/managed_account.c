@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Accounts in the store: one a directory unless the user wants more; each has a key of its own, in hardware if there
- * is any. */
+/* Accounts in the store: one a directory unless the user wants more; each has a key of its own, in hardware
+ * if there is any. */
 #include "managed_private.h"
 
 #include <limits.h>
@@ -62,10 +62,10 @@ static int is_wanted(void *arg, int64_t id)
     struct search *search = arg;
     struct managed_account *account = managed_account_get(search->store, id);
     int wanted = account != NULL &&
-                 (search->name != NULL ? strcmp(account->name, search->name) == 0
-                                       : strcmp(account->directory_url, search->directory_url) == 0 &&
-                                             (search->eab_kid == NULL ||
-                                              strcmp(account->eab_kid, search->eab_kid) == 0));
+                 (search->name != NULL
+                      ? strcmp(account->name, search->name) == 0
+                      : strcmp(account->directory_url, search->directory_url) == 0 &&
+                            (search->eab_kid == NULL || strcmp(account->eab_kid, search->eab_kid) == 0));
 
     if (wanted)
         search->id = id;
@@ -73,7 +73,8 @@ static int is_wanted(void *arg, int64_t id)
     return !wanted;
 }
 
-int64_t managed_account_find(struct store *store, const char *name, const char *directory_url, const char *eab_kid)
+int64_t managed_account_find(struct store *store, const char *name, const char *directory_url,
+                             const char *eab_kid)
 {
     struct search search = {store, name, directory_url, eab_kid, 0};
 
@@ -120,7 +121,8 @@ int managed_session_register(struct managed_session *session, const struct manag
     }
     managed_progress(session->host, "registering account %s at %s", session->account->name,
                      session->account->directory_url);
-    if (!acme_account_use(session->acme, session->key, NULL) || !acme_account_new(session->acme, &wanted, &url))
+    if (!acme_account_use(session->acme, session->key, NULL) ||
+        !acme_account_new(session->acme, &wanted, &url))
         return 0;
     managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, session->account->id);
     ok = store_begin(store) &&
@@ -205,8 +207,10 @@ static int add(struct managed_host *host, const struct managed_registration *reg
     managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, *id);
     ok = *id != 0 && store_setting_set(store, menu, "name", name, 0) &&
          store_setting_set(store, menu, "directory-url", registration->directory_url, 0) &&
-         store_setting_set(store, menu, "contact", registration->contact != NULL ? registration->contact : "", 0) &&
-         store_setting_set(store, menu, "eab-kid", registration->eab_kid != NULL ? registration->eab_kid : "", 0);
+         store_setting_set(store, menu, "contact", registration->contact != NULL ? registration->contact : "",
+                           0) &&
+         store_setting_set(store, menu, "eab-kid", registration->eab_kid != NULL ? registration->eab_kid : "",
+                           0);
     return store_end(store, ok);
 }
 
@@ -304,15 +308,16 @@ static int save_key(struct managed_host *host, const struct managed_account *acc
     int ok = before != NULL && store_begin(store);
 
     if (ok)
-        ok = store_end(store, store_setting_set(store, menu, "key", name, 0) &&
-                                  store_setting_remove(store, menu, "next-key") &&
-                                  store_key_remove(store, before->id) &&
-                                  store_log(store, "acme,info", "acme: account %s has a new key", account->name));
+        ok = store_end(
+            store, store_setting_set(store, menu, "key", name, 0) &&
+                       store_setting_remove(store, menu, "next-key") && store_key_remove(store, before->id) &&
+                       store_log(store, "acme,info", "acme: account %s has a new key", account->name));
     store_key_free(before);
     return ok;
 }
 
-int managed_account_change_key(struct managed_host *host, int64_t id, const char *key_size, const char *custody)
+int managed_account_change_key(struct managed_host *host, int64_t id, const char *key_size,
+                               const char *custody)
 {
     struct managed_session session = {0};
     struct store *store = host->store;
@@ -349,7 +354,8 @@ int managed_account_deactivate(struct managed_host *host, int64_t id)
     if (ok && *session.account->url == '\0')
         ok = managed_raise(host, "account %s is not registered", session.account->name);
     managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, id);
-    ok = ok && acme_account_deactivate(session.acme) && store_setting_set(host->store, menu, "status", "deactivated", 0) &&
+    ok = ok && acme_account_deactivate(session.acme) &&
+         store_setting_set(host->store, menu, "status", "deactivated", 0) &&
          store_log(host->store, "acme,info", "acme: account %s deactivated", session.account->name);
     managed_session_close(&session);
     return ok;
@@ -362,10 +368,10 @@ int managed_account_remove(struct managed_host *host, int64_t id)
     struct store_key *key = here == 1 ? store_key_get(host->store, account->key) : NULL;
 
     if (ok && store_begin(host->store))
-        ok = store_end(host->store, (key == NULL || store_key_remove(host->store, key->id)) &&
-                                        store_entry_remove(host->store, MANAGED_ACCOUNTS, id) &&
-                                        store_log(host->store, "acme,info", "acme: account %s removed",
-                                                  account->name));
+        ok = store_end(host->store,
+                       (key == NULL || store_key_remove(host->store, key->id)) &&
+                           store_entry_remove(host->store, MANAGED_ACCOUNTS, id) &&
+                           store_log(host->store, "acme,info", "acme: account %s removed", account->name));
     else
         ok = 0;
     store_key_free(key);

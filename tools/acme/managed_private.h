@@ -19,7 +19,8 @@ struct managed_session {
 
 /* Raises through the host; returns 0. */
 int managed_raise(struct managed_host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void managed_progress(struct managed_host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void managed_progress(struct managed_host *host, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 unsigned managed_random(void);
 /* The name of the key of the certificate to come, kept until that is issued: an order outlives a process. */
 void managed_next_key(char *name, size_t size, int64_t id);
@@ -28,10 +29,12 @@ struct store_cert *managed_subject(const char *domain_names);
 /* Name of an entry's or account's settings in the store. */
 void managed_setting_menu(char *name, size_t size, const char *menu, int64_t id);
 
-/* Opens a conversation under the account; registers it if that did not happen or the server has forgotten it. */
+/* Opens a conversation under the account; registers it if that did not happen or the server has forgotten it.
+ */
 int managed_session_open(struct managed_session *session, struct managed_host *host, int64_t account);
 /* Registers the account again, under its key: the server does not know it any more. */
-int managed_session_register(struct managed_session *session, const struct managed_registration *registration);
+int managed_session_register(struct managed_session *session,
+                             const struct managed_registration *registration);
 void managed_session_close(struct managed_session *session);
 /* The account that an entry is under; made if there is none. -1: failed. */
 int64_t managed_account_of(struct managed_host *host, const struct managed *managed);

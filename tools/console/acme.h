@@ -13,7 +13,8 @@ int acme_host(struct console *console, struct managed_host *host);
 extern const struct property acme_settings[];
 int acme_check_setting(struct call *call, const struct property *property, const char *text);
 
-/* acme-status, domain-names or directory-url of a certificate; the caller's. NULL: ACME has nothing to do with it. */
+/* acme-status, domain-names or directory-url of a certificate; the caller's. NULL: ACME has nothing to do
+ * with it. */
 char *acme_certificate_value(struct console *console, int64_t certificate, enum managed_field field);
 
 int acme_run_enable_ssl(struct call *call);

@@ -126,8 +126,8 @@ static int bind_www_ssl(struct managed_host *host, const char *name)
                                                 "acme: www-ssl uses certificate %s (letsencrypt)", name));
 }
 
-static int prepare_ssl(struct managed_host *host, const char *name, const char *dns_name, const char *directory,
-                       int64_t *id)
+static int prepare_ssl(struct managed_host *host, const char *name, const char *dns_name,
+                       const char *directory, int64_t *id)
 {
     int64_t certificate;
     int ok;
@@ -137,7 +137,8 @@ static int prepare_ssl(struct managed_host *host, const char *name, const char *
     *id = find_ssl(host, name, &certificate);
     ok = *id >= 0;
     if (*id == 0 && certificate != 0)
-        ok = console_fail(host->arg, "there is a certificate %s already, and not from here: rename it first", name);
+        ok = console_fail(host->arg, "there is a certificate %s already, and not from here: rename it first",
+                          name);
     else if (*id == 0)
         ok = managed_add(host, name, dns_name, id);
     ok = ok && managed_set(host->store, *id, MANAGED_F_DIRECTORY_URL, directory) && take_www_port(host, *id);

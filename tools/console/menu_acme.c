@@ -46,60 +46,61 @@ int acme_host(struct console *console, struct managed_host *host)
 
 /* ---- entries ---- */
 
-#define SETTING(name, type, values, min, max, initial, help, field)                                                \
-    {                                                                                                          \
-        name, type, PROP_BOTH | PROP_QUIET, values, min, max, initial, help, field                             \
+#define SETTING(name, type, values, min, max, initial, help, field)                                          \
+    {                                                                                                        \
+        name, type, PROP_BOTH | PROP_QUIET, values, min, max, initial, help, field                           \
     }
-#define SETTINGS                                                                                                   \
-    SETTING("challenge", TYPE_ENUM, challenges, 0, 0, MANAGED_CHALLENGE,                                       \
-            "how control of the names is proved (RFC 8555 section 8, RFC 8737)", MANAGED_F_CHALLENGE),         \
-        SETTING("webroot", TYPE_TEXT, NULL, 0, 0, NULL,                                                        \
-                "http-01: folder of a web server that runs; without it signet answers itself",                 \
-                MANAGED_F_WEBROOT),                                                                            \
-        SETTING("address", TYPE_TEXT, NULL, 0, 0, NULL, "where signet answers itself; without it everywhere",  \
-                MANAGED_F_ADDRESS),                                                                            \
-        SETTING("port", TYPE_NUMBER, NULL, 1, 65535, NULL,                                                     \
-                "the port there; the CA comes to 80 (http-01; without it that of /ip service www) or 443",     \
-                MANAGED_F_PORT),                                                                               \
-        SETTING("hook", TYPE_TEXT, NULL, 0, 0, NULL,                                                           \
-                "dns-01: the program that publishes TXT records, with its path", MANAGED_F_HOOK),              \
-        SETTING("hook-kind", TYPE_ENUM, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                                   \
-                "how it is called: as uacme's (signet), a file of acme.sh's dnsapi, as dehydrated's, lego's",  \
-                MANAGED_F_HOOK_KIND),                                                                          \
-        SETTING("dns-alias", TYPE_TEXT, NULL, 0, 0, NULL,                                                      \
-                "the name that _acme-challenge of each name is a CNAME of", MANAGED_F_DNS_ALIAS),              \
-        SETTING("dns-servers", TYPE_TEXT, NULL, 0, 0, NULL,                                                    \
-                "whom to ask where the zone is: addresses with commas; without it the system's",               \
-                MANAGED_F_DNS_SERVERS),                                                                        \
-        SETTING("dns-wait", TYPE_NUMBER, NULL, 1, 86400, MANAGED_DNS_WAIT,                                     \
-                "seconds until a record must be seen at each server of the zone", MANAGED_F_DNS_WAIT),         \
-        SETTING("profile", TYPE_TEXT, NULL, 0, 0, NULL, "one of the CA's certificate profiles",                \
-                MANAGED_F_PROFILE),                                                                            \
-        SETTING("preferred-chain", TYPE_TEXT, NULL, 0, 0, NULL,                                                \
-                "common name of the root that the chain should lead to", MANAGED_F_PREFERRED_CHAIN),           \
-        SETTING("key-size", TYPE_ENUM, store_key_sizes, 0, 0, MANAGED_KEY_SIZE,                                \
-                "of a new key: bits of RSA, or a curve", MANAGED_F_KEY_SIZE),                                  \
-        SETTING("custody", TYPE_ENUM, custodies, 0, 0, MANAGED_CUSTODY, "who holds a new key",                 \
-                MANAGED_F_CUSTODY),                                                                            \
-        SETTING("reuse-key", TYPE_BOOL, NULL, 0, 0, MANAGED_REUSE_KEY, "renew with the same key",              \
-                MANAGED_F_REUSE_KEY),                                                                          \
-        SETTING("account", TYPE_TEXT, NULL, 0, 0, NULL, "name of an account; without it the directory's",      \
-                MANAGED_F_ACCOUNT),                                                                            \
-        SETTING("renew-percent", TYPE_NUMBER, NULL, 10, 95, MANAGED_RENEW_PERCENT,                             \
-                "of its life that has passed when it is renewed, if the CA does not tell (RFC 9773)",          \
+#define SETTINGS                                                                                             \
+    SETTING("challenge", TYPE_ENUM, challenges, 0, 0, MANAGED_CHALLENGE,                                     \
+            "how control of the names is proved (RFC 8555 section 8, RFC 8737)", MANAGED_F_CHALLENGE),       \
+        SETTING("webroot", TYPE_TEXT, NULL, 0, 0, NULL,                                                      \
+                "http-01: folder of a web server that runs; without it signet answers itself",               \
+                MANAGED_F_WEBROOT),                                                                          \
+        SETTING("address", TYPE_TEXT, NULL, 0, 0, NULL,                                                      \
+                "where signet answers itself; without it everywhere", MANAGED_F_ADDRESS),                    \
+        SETTING("port", TYPE_NUMBER, NULL, 1, 65535, NULL,                                                   \
+                "the port there; the CA comes to 80 (http-01; without it that of /ip service www) or 443",   \
+                MANAGED_F_PORT),                                                                             \
+        SETTING("hook", TYPE_TEXT, NULL, 0, 0, NULL,                                                         \
+                "dns-01: the program that publishes TXT records, with its path", MANAGED_F_HOOK),            \
+        SETTING(                                                                                             \
+            "hook-kind", TYPE_ENUM, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                                     \
+            "how it is called: as uacme's (signet), a file of acme.sh's dnsapi, as dehydrated's, lego's",    \
+            MANAGED_F_HOOK_KIND),                                                                            \
+        SETTING("dns-alias", TYPE_TEXT, NULL, 0, 0, NULL,                                                    \
+                "the name that _acme-challenge of each name is a CNAME of", MANAGED_F_DNS_ALIAS),            \
+        SETTING("dns-servers", TYPE_TEXT, NULL, 0, 0, NULL,                                                  \
+                "whom to ask where the zone is: addresses with commas; without it the system's",             \
+                MANAGED_F_DNS_SERVERS),                                                                      \
+        SETTING("dns-wait", TYPE_NUMBER, NULL, 1, 86400, MANAGED_DNS_WAIT,                                   \
+                "seconds until a record must be seen at each server of the zone", MANAGED_F_DNS_WAIT),       \
+        SETTING("profile", TYPE_TEXT, NULL, 0, 0, NULL, "one of the CA's certificate profiles",              \
+                MANAGED_F_PROFILE),                                                                          \
+        SETTING("preferred-chain", TYPE_TEXT, NULL, 0, 0, NULL,                                              \
+                "common name of the root that the chain should lead to", MANAGED_F_PREFERRED_CHAIN),         \
+        SETTING("key-size", TYPE_ENUM, store_key_sizes, 0, 0, MANAGED_KEY_SIZE,                              \
+                "of a new key: bits of RSA, or a curve", MANAGED_F_KEY_SIZE),                                \
+        SETTING("custody", TYPE_ENUM, custodies, 0, 0, MANAGED_CUSTODY, "who holds a new key",               \
+                MANAGED_F_CUSTODY),                                                                          \
+        SETTING("reuse-key", TYPE_BOOL, NULL, 0, 0, MANAGED_REUSE_KEY, "renew with the same key",            \
+                MANAGED_F_REUSE_KEY),                                                                        \
+        SETTING("account", TYPE_TEXT, NULL, 0, 0, NULL, "name of an account; without it the directory's",    \
+                MANAGED_F_ACCOUNT),                                                                          \
+        SETTING("renew-percent", TYPE_NUMBER, NULL, 10, 95, MANAGED_RENEW_PERCENT,                           \
+                "of its life that has passed when it is renewed, if the CA does not tell (RFC 9773)",        \
                 MANAGED_F_RENEW_PERCENT)
 
 const struct property acme_settings[] = {SETTINGS, {.name = ""}};
 
-#define DIRECTORY                                                                                              \
-    {                                                                                                          \
-        "directory-url", TYPE_TEXT, 0, NULL, 0, 0, MANAGED_DIRECTORY, "of the ACME server",                    \
-            MANAGED_F_DIRECTORY_URL                                                                            \
+#define DIRECTORY                                                                                            \
+    {                                                                                                        \
+        "directory-url", TYPE_TEXT, 0, NULL, 0, 0, MANAGED_DIRECTORY, "of the ACME server",                  \
+            MANAGED_F_DIRECTORY_URL                                                                          \
     }
-#define EXTERNAL_ACCOUNT                                                                                       \
-    {"eab-kid", TYPE_TEXT, 0, NULL, 0, 0, NULL, "external account's key id, from the CA", 0},                  \
-    {                                                                                                          \
-        "eab-hmac-key", TYPE_SECRET, 0, NULL, 0, 0, NULL, "external account's key, base64url", 0               \
+#define EXTERNAL_ACCOUNT                                                                                     \
+    {"eab-kid", TYPE_TEXT, 0, NULL, 0, 0, NULL, "external account's key id, from the CA", 0},                \
+    {                                                                                                        \
+        "eab-hmac-key", TYPE_SECRET, 0, NULL, 0, 0, NULL, "external account's key, base64url", 0             \
     }
 
 const struct property acme_enable_ssl_parameters[] = {
@@ -140,15 +141,17 @@ static const struct property entry_properties[] = {
      MANAGED_F_DIRECTORY_URL},
     SETTINGS,
     {"acme-status", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL, "how the last try has ended", MANAGED_F_STATUS},
-    {"renew-at", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "when it is renewed; local time", MANAGED_F_RENEW_AT},
+    {"renew-at", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "when it is renewed; local time",
+     MANAGED_F_RENEW_AT},
     {"next-try", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "not before this, after failures; local time",
      MANAGED_F_NEXT_TRY},
     {"failures", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "in a row", MANAGED_F_FAILURES},
-    {"ari-next", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "when the CA is asked for its window again; local time",
-     MANAGED_F_ARI_NEXT},
+    {"ari-next", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL,
+     "when the CA is asked for its window again; local time", MANAGED_F_ARI_NEXT},
     {"ari-explanation", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "where the CA explains its window",
      MANAGED_F_ARI_EXPLANATION},
-    {"order-url", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of an order that is under way", MANAGED_F_ORDER_URL},
+    {"order-url", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of an order that is under way",
+     MANAGED_F_ORDER_URL},
     {.name = ""},
 };
 
@@ -245,7 +248,8 @@ static const struct property account_properties[] = {
 
 static const char *const eab_algorithms[] = {"HS256", "HS384", "HS512", NULL};
 static const struct property register_parameters[] = {
-    {"directory-url", TYPE_TEXT, 0, NULL, 0, 0, MANAGED_DIRECTORY, "of the ACME server", MANAGED_F_DIRECTORY_URL},
+    {"directory-url", TYPE_TEXT, 0, NULL, 0, 0, MANAGED_DIRECTORY, "of the ACME server",
+     MANAGED_F_DIRECTORY_URL},
     {"name", TYPE_TEXT, 0, NULL, 0, 0, NULL, "what it is called here; without it as the server", 0},
     {"contact", TYPE_TEXT, 0, NULL, 0, 0, NULL, "e-mail addresses, with commas", 0},
     {"eab-kid", TYPE_TEXT, 0, NULL, 0, 0, NULL, "external account's key id", 0},
@@ -295,7 +299,8 @@ static int run_change_key(struct call *call)
     struct managed_host host;
 
     return acme_host(call->console, &host) &&
-           managed_account_change_key(&host, call->ids[0], call_text(call, "key-size"), call_text(call, "custody"));
+           managed_account_change_key(&host, call->ids[0], call_text(call, "key-size"),
+                                      call_text(call, "custody"));
 }
 
 static int run_deactivate(struct call *call)
@@ -323,11 +328,12 @@ static int remove_account(struct call *call, int64_t id)
 }
 
 static const struct command account_commands[] = {
-    {"register", 0, register_parameters, run_register, "makes a key and registers it with an ACME server", NULL},
+    {"register", 0, register_parameters, run_register, "makes a key and registers it with an ACME server",
+     NULL},
     {"change-key", COMMAND_ITEMS | COMMAND_SINGLE, change_key_parameters, run_change_key,
      "gives the account a new key (RFC 8555 section 7.3.5)", NULL},
-    {"deactivate", COMMAND_ITEMS | COMMAND_SINGLE, NULL, run_deactivate, "ends the account at the server, for good",
-     NULL},
+    {"deactivate", COMMAND_ITEMS | COMMAND_SINGLE, NULL, run_deactivate,
+     "ends the account at the server, for good", NULL},
     {"", 0, NULL, NULL, NULL, NULL},
 };
 

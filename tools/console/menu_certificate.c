@@ -79,8 +79,10 @@ static const struct property properties[] = {
     {"expires-after", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "time left", FIELD_EXPIRES_AFTER},
     {"revoked", TYPE_ENUM, PROP_QUIET, NULL, 0, 0, NULL, "when its CA here revoked it", FIELD_REVOKED},
     {"status", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "template, or why it is invalid", FIELD_STATUS},
-    {"acme-status", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "how ACME's last try has ended", FIELD_ACME_STATUS},
-    {"domain-names", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "what ACME keeps it valid for", FIELD_DOMAIN_NAMES},
+    {"acme-status", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "how ACME's last try has ended",
+     FIELD_ACME_STATUS},
+    {"domain-names", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "what ACME keeps it valid for",
+     FIELD_DOMAIN_NAMES},
     {"directory-url", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of its ACME server", FIELD_DIRECTORY_URL},
     {.name = ""},
 };

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# For tests of ACME: pebble, a CA for trying out clients, and pebble-challtestsrv, its DNS. A script sources this after
+# tests/lib.sh.
+
+# pebble_start [NAME=VALUE...]: a new CA, with these variables of pebble's (PEBBLE_WFE_NONCEREJECT …). It looks for
+# http-01 responses at 127.0.0.1:$HTTP_PORT and for tls-alpn-01 at $TLS_PORT, whatever the name; its directory is
+# $DIRECTORY, its management interface $PEBBLE_MANAGEMENT. EAB=yes: external accounts only.
+pebble_start() {
+    local dns management port lifetime=${LIFETIME:-7776000} eab=
+    if [ ! -e "$T/pebble-ca.pem" ]; then
+        plain_openssl req -x509 -newkey rsa:2048 -nodes -config <(printf '%s\n' '[req]' 'distinguished_name = dn' \
+            'x509_extensions = ca' '[dn]' '[ca]' 'basicConstraints = critical, CA:TRUE' 'keyUsage = keyCertSign' \
+            'subjectKeyIdentifier = hash') -subj '/CN=Pebble HTTPS CA' -days 2 -keyout "$T/pebble-ca.key" \
+            -out "$T/pebble-ca.pem" 2>/dev/null
+        plain_openssl req -new -newkey rsa:2048 -nodes -keyout "$T/pebble.key" -subj /CN=localhost \
+            -config <(printf '[req]\ndistinguished_name = dn\n[dn]\n') -addext \
+            "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:acme-v02.api.letsencrypt.org,DNS:acme-staging-v02.api.letsencrypt.org" \
+            -out "$T/pebble.csr" 2>/dev/null
+        plain_openssl x509 -req -in "$T/pebble.csr" -CA "$T/pebble-ca.pem" -CAkey "$T/pebble-ca.key" \
+            -copy_extensions copy -days 2 -out "$T/pebble.crt" 2>/dev/null
+    fi
+    HTTP_PORT=${HTTP_PORT:-$(free_port)}
+    TLS_PORT=${TLS_PORT:-$(free_port)}
+    port=$(free_port) management=$(free_port) dns=$(free_port)
+    CHALLTESTSRV=http://127.0.0.1:$(free_port)
+    DIRECTORY=https://localhost:$port/dir
+    PEBBLE_MANAGEMENT=https://localhost:$management
+    if [ "${EAB:-}" ]; then
+        eab='"externalAccountBindingRequired": true,
+            "externalAccountMACKeys": {
+                "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+            },'
+    fi
+    cat >"$T/pebble.json" <<CONFIG
+    { "pebble": {
+        "listenAddress": "127.0.0.1:$port", "managementListenAddress": "127.0.0.1:$management",
+        "certificate": "$T/pebble.crt", "privateKey": "$T/pebble.key",
+        "httpPort": $HTTP_PORT, "tlsPort": $TLS_PORT, "ocspResponderURL": "",
+        $eab
+        "certificateValidityPeriod": $lifetime
+    } }
+CONFIG
+    if [ -z "${DNS_SERVER:-}" ]; then
+        spawn challtestsrv pebble-challtestsrv -dns01 "127.0.0.1:$dns" -http01 '' -https01 '' -tlsalpn01 '' \
+            -defaultIPv6 '' -management "${CHALLTESTSRV#http://}"
+        wait_port "${CHALLTESTSRV##*:}" pebble-challtestsrv
+    fi
+    spawn pebble env PEBBLE_VA_NOSLEEP=1 "$@" pebble -config "$T/pebble.json" -dnsserver "${DNS_SERVER:-127.0.0.1:$dns}"
+    PEBBLE_PID=$SPAWNED
+    wait_port "$port" pebble
+    wait_port "$management" "pebble's management"
+}
+
+# pebble_trust: the store's console trusts pebble's HTTPS certificate.
+pebble_trust() {
+    cp "$T/pebble-ca.pem" "$FILES"
+    check "pebble's HTTPS CA imported" signet '/certificate import file-name=pebble-ca.pem name=pebble-https trusted=yes'
+}
+
+# pebble_root [N]: the root of pebble's chain N, in $T/root.pem; new at each start.
+pebble_root() {
+    curl --silent --show-error --fail --cacert "$T/pebble-ca.pem" "$PEBBLE_MANAGEMENT/roots/${1:-0}" >"$T/root.pem"
+}
