@@ -103,14 +103,17 @@ static int check_issued(struct store *store, const struct store_cert *subject, X
 /* What an issuer is called here: its common name, of the characters that a name takes. */
 static void issuer_name(char *name, size_t size, X509 *x509)
 {
-    char *p;
+    char *p, *end;
 
     if (X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, name, (int)size) <= 0)
         OPENSSL_strlcpy(name, "issuer", size);
-    for (p = name; *p != '\0'; p++) {
-        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *p) == NULL)
-            *p = '-';
+    for (p = end = name; *p != '\0'; p++) {
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.", *p) != NULL)
+            *end++ = *p;
+        else if (end > name && end[-1] != '-')
+            *end++ = '-';
     }
+    *end = '\0';
 }
 
 static int put_chain(struct store *store, const STACK_OF(X509) * chain)

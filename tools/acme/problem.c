@@ -61,21 +61,20 @@ void acme_problem_text(char *out, size_t size, const json_t *problem)
 }
 
 /* What the user can do, where the type alone tells. */
-static const char *advice(const char *type, const json_t *problem)
+static const char *advice(const char *type)
 {
     static const struct {
         const char *type, *text;
     } known[] = {
-        {"externalAccountRequired", " (give eab-kid and eab-hmac-key, which the CA has issued to you)"},
-        {"accountDoesNotExist", " (the account's key is not known there: register it anew)"},
-        {"rateLimited", " (try out with the CA's staging directory, which has wider limits)"},
-        {"dns", " (does the name resolve, and to this router?)"},
-        {"caa", " (a CAA record of the domain forbids this CA)"},
-        {"connection", " (is this router reachable from the internet?)"},
+        {"externalAccountRequired", "give eab-kid and eab-hmac-key, which the CA has issued to you"},
+        {"accountDoesNotExist", "the account's key is not known there: register it anew"},
+        {"rateLimited", "the CA's staging directory, for trials, has wider limits"},
+        {"dns", "does the name resolve, and to this router?"},
+        {"caa", "a CAA record of the domain forbids this CA"},
+        {"connection", "is this router reachable from the internet?"},
     };
     size_t i;
 
-    (void)problem;
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(type, known[i].type) == 0)
             return known[i].text;
@@ -89,8 +88,10 @@ int acme_problem_json(struct acme *acme, const char *what, const json_t *problem
 
     acme_problem_text(text, sizeof(text), problem);
     acme_printable(acme->problem_type, sizeof(acme->problem_type), short_type(problem));
-    return acme_raise(acme, "%.300s: %s%s", what, text,
-                      hint != NULL && *hint != '\0' ? hint : advice(acme->problem_type, problem));
+    if (hint == NULL || *hint == '\0')
+        hint = advice(acme->problem_type);
+    return acme_raise(acme, "%.300s: %s%s%s%s", what, text, *hint != '\0' ? " (" : "", hint,
+                      *hint != '\0' ? ")" : "");
 }
 
 int acme_problem(struct acme *acme, const char *what, const struct acme_response *response)

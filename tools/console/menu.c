@@ -137,10 +137,13 @@ int menu_resolve(const struct menu *parent, const char *name, const struct menu 
 
     *menu = menu_find(parent, name, &is_ambiguous_menu);
     *command = menu_find_command(parent, name, &is_ambiguous_command);
-    if (*menu != NULL && strcmp(menu_name(*menu), name) == 0)
+    if (*menu != NULL && strcmp(menu_name(*menu), name) == 0) {
         *command = NULL;
-    else if (*command != NULL && strcmp((*command)->name, name) == 0)
+        is_ambiguous_command = 0;
+    } else if (*command != NULL && strcmp((*command)->name, name) == 0) {
         *menu = NULL;
+        is_ambiguous_menu = 0;
+    }
     *is_ambiguous = is_ambiguous_menu || is_ambiguous_command || (*menu != NULL && *command != NULL);
     return !*is_ambiguous && (*menu != NULL || *command != NULL);
 }
