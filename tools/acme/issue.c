@@ -195,6 +195,7 @@ static int note_success(struct managed_host *host, const struct managed *managed
     if (ok)
         ok = store_end(host->store,
                        managed_set(host->store, managed->id, MANAGED_F_STATUS, "issued") &&
+                           managed_set(host->store, managed->id, MANAGED_F_ERROR, "") &&
                            managed_set(host->store, managed->id, MANAGED_F_FAILURES, "") &&
                            managed_set(host->store, managed->id, MANAGED_F_NEXT_TRY, "") &&
                            /* The new certificate has a window of its own. */
@@ -212,18 +213,19 @@ static void note_failure(struct managed_host *host, const struct managed *manage
 {
     unsigned failures = (unsigned)strtoul(managed->text[MANAGED_F_FAILURES], NULL, 10) + 1;
     int64_t next = (int64_t)time(NULL) + managed_backoff(failures, managed_random());
-    char count[16], status[600];
+    char count[16];
 
+    if (*error == '\0')
+        error = "see the messages of that try";
     if (!store_begin(host->store))
         return;
     snprintf(count, sizeof(count), "%u", failures);
-    snprintf(status, sizeof(status), "failed: %.500s", *error != '\0' ? error : "see the messages");
-    store_end(
-        host->store,
-        managed_set(host->store, managed->id, MANAGED_F_STATUS, status) &&
-            managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
-            set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
-            store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name, status));
+    store_end(host->store,
+              managed_set(host->store, managed->id, MANAGED_F_STATUS, "failed") &&
+                  managed_set(host->store, managed->id, MANAGED_F_ERROR, error) &&
+                  managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
+                  set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
+                  store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name, error));
 }
 
 /* ---- the whole ---- */

@@ -37,6 +37,7 @@ const char *const managed_names[MANAGED_FIELDS] = {
     [MANAGED_F_REUSE_KEY] = "reuse-key",
     [MANAGED_F_RENEW_PERCENT] = "renew-percent",
     [MANAGED_F_STATUS] = "acme-status",
+    [MANAGED_F_ERROR] = "last-error",
     [MANAGED_F_RENEW_AT] = "renew-at",
     [MANAGED_F_NEXT_TRY] = "next-try",
     [MANAGED_F_FAILURES] = "failures",

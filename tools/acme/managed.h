@@ -58,7 +58,8 @@ enum managed_field {
     MANAGED_F_REUSE_KEY,
     MANAGED_F_RENEW_PERCENT,
     /* State; times in seconds since 1970. */
-    MANAGED_F_STATUS, /* for people */
+    MANAGED_F_STATUS, /* "issued", "failed", MANAGED_REVOKED; empty: nothing has happened yet */
+    MANAGED_F_ERROR,  /* of the last try */
     MANAGED_F_RENEW_AT,
     MANAGED_F_NEXT_TRY,
     MANAGED_F_FAILURES,
