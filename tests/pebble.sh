@@ -6,7 +6,8 @@
 
 # pebble_start [NAME=VALUE...]: a new CA, with these variables of pebble's (PEBBLE_WFE_NONCEREJECT …). It looks for
 # http-01 responses at 127.0.0.1:$HTTP_PORT and for tls-alpn-01 at $TLS_PORT, whatever the name; its directory is
-# $DIRECTORY, its management interface $PEBBLE_MANAGEMENT. EAB=yes: external accounts only.
+# $DIRECTORY, its management interface $PEBBLE_MANAGEMENT. EAB=yes: external accounts only. PORT: where, instead of anywhere
+# free. LIFETIME: of certificates, in seconds. blocked-domain.example is a name that it refuses.
 pebble_start() {
     local dns management port lifetime=${LIFETIME:-7776000} eab=
     if [ ! -e "$T/pebble-ca.pem" ]; then
@@ -23,7 +24,7 @@ pebble_start() {
     fi
     HTTP_PORT=${HTTP_PORT:-$(free_port)}
     TLS_PORT=${TLS_PORT:-$(free_port)}
-    port=$(free_port) management=$(free_port) dns=$(free_port)
+    port=${PORT:-$(free_port)} management=$(free_port) dns=$(free_port)
     CHALLTESTSRV=http://127.0.0.1:$(free_port)
     DIRECTORY=https://localhost:$port/dir
     PEBBLE_MANAGEMENT=https://localhost:$management
@@ -39,16 +40,19 @@ pebble_start() {
         "certificate": "$T/pebble.crt", "privateKey": "$T/pebble.key",
         "httpPort": $HTTP_PORT, "tlsPort": $TLS_PORT, "ocspResponderURL": "",
         $eab
-        "certificateValidityPeriod": $lifetime
+        "certificateValidityPeriod": $lifetime, "domainBlocklist": ["blocked-domain.example"]
     } }
 CONFIG
     if [ -z "${DNS_SERVER:-}" ]; then
+        if [ -n "${CHALLTESTSRV_PID:-}" ]; then stop "$CHALLTESTSRV_PID"; fi
         spawn challtestsrv pebble-challtestsrv -dns01 "127.0.0.1:$dns" -http01 '' -https01 '' -tlsalpn01 '' \
             -defaultIPv6 '' -management "${CHALLTESTSRV#http://}"
+        CHALLTESTSRV_PID=$SPAWNED
         wait_port "${CHALLTESTSRV##*:}" pebble-challtestsrv
     fi
     spawn pebble env PEBBLE_VA_NOSLEEP=1 "$@" pebble -config "$T/pebble.json" -dnsserver "${DNS_SERVER:-127.0.0.1:$dns}"
     PEBBLE_PID=$SPAWNED
+    DIRECTORY_PORT=$port
     wait_port "$port" pebble
     wait_port "$management" "pebble's management"
 }
@@ -63,3 +67,12 @@ pebble_trust() {
 pebble_root() {
     curl --silent --show-error --fail --cacert "$T/pebble-ca.pem" "$PEBBLE_MANAGEMENT/roots/${1:-0}" >"$T/root.pem"
 }
+
+# pebble_orders: how many orders have been placed.
+pebble_orders() { grep -c 'Added order' "$T/pebble.log" || :; }
+
+# pebble_issued: how many certificates.
+pebble_issued() { grep -c 'Issued certificate' "$T/pebble.log" || :; }
+
+# challtestsrv ORDER JSON: tells the DNS server.
+challtestsrv() { curl --silent --show-error --fail --data "$2" "$CHALLTESTSRV/$1"; }
