@@ -266,6 +266,15 @@ static const struct property change_key_parameters[] = {
     {.name = ""},
 };
 
+static int is_at(struct store *store, int64_t id, const char *directory)
+{
+    struct managed_account *account = managed_account_get(store, id);
+    int is = account != NULL && strcmp(account->directory_url, directory) == 0;
+
+    managed_account_free(account);
+    return is;
+}
+
 static int run_register(struct call *call)
 {
     const char *directory = call_text(call, "directory-url");
@@ -289,6 +298,9 @@ static int run_register(struct call *call)
     /* One that was not registered so far is tried again. */
     if (registration.name != NULL)
         id = managed_account_find(host.store, registration.name, NULL, NULL);
+    if (id > 0 && !is_at(host.store, id, registration.directory_url))
+        return console_fail(call->console, "failure: there is an account %s already, at another CA",
+                            registration.name);
     if (id < 0 || !managed_register(&host, &registration, &id))
         return 0;
     call->result = value_of_id(id);
