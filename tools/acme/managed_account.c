@@ -55,28 +55,39 @@ struct search {
     struct store *store;
     const char *name, *directory_url, *eab_kid;
     int64_t id;
+    int rank;
 };
+
+/* How well an account does: one that never got registered is a second choice, whatever it was tried with. */
+static int rank(const struct search *search, const struct managed_account *account)
+{
+    if (search->name != NULL)
+        return strcmp(account->name, search->name) == 0 ? 2 : 0;
+    if (strcmp(account->directory_url, search->directory_url) != 0)
+        return 0;
+    if (*account->url == '\0')
+        return 1;
+    return search->eab_kid == NULL || strcmp(account->eab_kid, search->eab_kid) == 0 ? 2 : 0;
+}
 
 static int is_wanted(void *arg, int64_t id)
 {
     struct search *search = arg;
     struct managed_account *account = managed_account_get(search->store, id);
-    int wanted = account != NULL &&
-                 (search->name != NULL
-                      ? strcmp(account->name, search->name) == 0
-                      : strcmp(account->directory_url, search->directory_url) == 0 &&
-                            (search->eab_kid == NULL || strcmp(account->eab_kid, search->eab_kid) == 0));
+    int new_rank = account != NULL ? rank(search, account) : 0;
 
-    if (wanted)
+    if (new_rank > search->rank) {
         search->id = id;
+        search->rank = new_rank;
+    }
     managed_account_free(account);
-    return !wanted;
+    return new_rank < 2;
 }
 
 int64_t managed_account_find(struct store *store, const char *name, const char *directory_url,
                              const char *eab_kid)
 {
-    struct search search = {store, name, directory_url, eab_kid, 0};
+    struct search search = {store, name, directory_url, eab_kid, 0, 0};
 
     return store_entry_each(store, MANAGED_ACCOUNTS, is_wanted, &search) ? search.id : -1;
 }
@@ -236,10 +247,12 @@ int managed_register(struct managed_host *host, const struct managed_registratio
     account = managed_account_get(host->store, *id);
     if (account == NULL)
         return managed_raise(host, "out of memory");
-    ok = 1;
-    if (*account->key == '\0') {
+    managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, *id);
+    /* An earlier try may have had another one. */
+    ok = registration->eab_kid == NULL || strcmp(registration->eab_kid, account->eab_kid) == 0 ||
+         store_setting_set(host->store, menu, "eab-kid", registration->eab_kid, 0);
+    if (ok && *account->key == '\0') {
         snprintf(key, sizeof(key), "acme-account-%lld", (long long)*id);
-        managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, *id);
         ok = make_key(host, key, registration->key_size, registration->custody) &&
              store_setting_set(host->store, menu, "key", key, 0);
     }
