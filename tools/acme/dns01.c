@@ -31,6 +31,31 @@ struct dns01 {
 
 /* ---- the conventions ---- */
 
+static const char *const kinds[] = {
+    [ACME_HOOK_SIGNET] = "signet",
+    [ACME_HOOK_ACME_SH] = "acme-sh",
+    [ACME_HOOK_DEHYDRATED] = "dehydrated",
+    [ACME_HOOK_LEGO] = "lego",
+};
+
+const char *acme_hook_name(enum acme_hook_kind kind)
+{
+    return kinds[kind];
+}
+
+int acme_hook_from(const char *name, enum acme_hook_kind *kind)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        if (strcmp(kinds[i], name) == 0) {
+            *kind = (enum acme_hook_kind)i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 enum step { BEGIN, DONE, FAILED };
 
 struct call {
