@@ -11,29 +11,30 @@
 
 /* ---- what add-acme and enable-ssl-certificate share ---- */
 
-/* An account for a directory with what was given of an external one, which is then the entry's; 0: failed. */
+/* The account for an entry, with what was given of an external one. */
 static int prepare_account(struct managed_host *host, int64_t entry, const char *directory,
                            const struct call *call)
 {
     const char *kid = call_text(call, "eab-kid"), *hmac = call_text(call, "eab-hmac-key"),
-               *key = call_text(call, "eab-key"), *contact = call_text(call, "contact");
+               *key = call_text(call, "eab-key");
     struct managed_registration registration = {
         .directory_url = directory,
-        .contact = contact,
+        .contact = call_text(call, "contact"),
         .eab_kid = kid,
         .eab_hmac_key = hmac != NULL ? hmac : key,
     };
     int64_t id = managed_account_find(host->store, NULL, directory, kid);
     struct managed_account *account = id > 0 ? managed_account_get(host->store, id) : NULL;
-    int is_registered = account != NULL && *account->url != '\0', ok;
+    int ok = id >= 0;
 
-    managed_account_free(account);
-    if (id < 0 || !(is_registered || managed_register(host, &registration, &id)))
-        return 0;
-    if (kid == NULL)
-        return 1;
-    account = managed_account_get(host->store, id);
-    ok = account != NULL && managed_set(host->store, entry, MANAGED_F_ACCOUNT, account->name);
+    if (ok && (account == NULL || *account->url == '\0')) {
+        ok = managed_register(host, &registration, &id);
+        managed_account_free(account);
+        account = managed_account_get(host->store, id);
+    }
+    /* Of several at one directory it is this one. */
+    ok = ok && account != NULL &&
+         (kid == NULL || managed_set(host->store, entry, MANAGED_F_ACCOUNT, account->name));
     managed_account_free(account);
     return ok;
 }
