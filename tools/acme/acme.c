@@ -24,7 +24,10 @@ void acme_printable(char *out, size_t size, const char *text)
 
         if (c == '\n' || c == '\t')
             out[n++] = ' ';
-        else if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
+        else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+            out[n++] = '?';
+            text++;
+        } else if (c < 0x20 || c == 0x7f)
             out[n++] = '?';
         else
             out[n++] = (char)c;
