@@ -10,8 +10,9 @@ int64_t managed_renewal_time(int64_t not_before, int64_t not_after, unsigned per
 {
     int64_t life = not_after > not_before ? not_after - not_before : 0;
 
-    /* The parts first: a life of a thousand years does not overflow. */
-    return not_before + life / 100 * percent + life / 50 * (random % RANDOM_RANGE) / RANDOM_RANGE;
+    /* The parts first: a life of a thousand years does not overflow, and one of a minute has its percents. */
+    return not_before + life / 100 * percent + life % 100 * percent / 100 +
+           life / 50 * (random % RANDOM_RANGE) / RANDOM_RANGE;
 }
 
 int64_t managed_window_time(const struct acme_renewal_info *info, int64_t not_before, int64_t not_after,
