@@ -286,10 +286,15 @@ static int drop_next_key(struct store *store, int64_t id)
 
 int managed_set(struct store *store, int64_t id, enum managed_field field, const char *value)
 {
-    char menu[64];
-    int ok;
+    char menu[64], *before;
+    int ok, is_same;
 
     managed_setting_menu(menu, sizeof(menu), MANAGED_MENU, id);
+    before = store_setting_get(store, menu, managed_names[field]);
+    is_same = before != NULL && strcmp(before, value) == 0;
+    OPENSSL_free(before);
+    if (is_same)
+        return 1;
     if (!store_begin(store))
         return 0;
     ok = *value != '\0' ? store_setting_set(store, menu, managed_names[field], value, 0)
