@@ -104,6 +104,8 @@ int acme_problem(struct acme *acme, const char *what, const struct acme_response
         snprintf(front, sizeof(front), "%.300s was refused (%ld)", what, response->status);
         return acme_problem_json(acme, front, response->json, NULL);
     }
+    if (response->status == 404)
+        OPENSSL_strlcpy(acme->problem_type, ACME_NOT_FOUND, sizeof(acme->problem_type));
     return acme_raise(acme, "%.300s: the server answers with status %ld and no problem document", what,
                       response->status);
 }
