@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define IDENTIFIERS_MAX 100
+#define RETRY_MOST      86400 /* what a CA may ask for (Retry-After): certificates end, and it might never */
 
 struct issue {
     struct managed_host *host;
@@ -222,9 +223,11 @@ static void note_failure(struct managed_host *host, const struct managed *manage
                          int64_t retry_at)
 {
     unsigned failures = (unsigned)strtoul(managed->text[MANAGED_F_FAILURES], NULL, 10) + 1;
-    int64_t next = (int64_t)time(NULL) + managed_backoff(failures, managed_random());
+    int64_t now = (int64_t)time(NULL), next = now + managed_backoff(failures, managed_random());
     char count[16];
 
+    if (retry_at > now + RETRY_MOST)
+        retry_at = now + RETRY_MOST;
     if (*error == '\0')
         error = "see the messages of that try";
     if (!store_begin(host->store))
