@@ -76,3 +76,55 @@ pebble_issued() { grep -c 'Issued certificate' "$T/pebble.log" || :; }
 
 # challtestsrv ORDER JSON: tells the DNS server.
 challtestsrv() { curl --silent --show-error --fail --data "$2" "$CHALLTESTSRV/$1"; }
+
+# pebble_front PORT [LINE...]: nginx speaks TLS at 127.0.0.1:PORT, as Let's Encrypt would with pebble behind it: /directory
+# is pebble's /dir, and everything else as it is, with the name that was asked for, of which pebble makes its URLs. LINES
+# are for its server; requests are in $T/front.requests, with their bodies.
+pebble_front() {
+    local port=$1
+    shift
+    mkdir -p "$T/front"
+    cat >"$T/front.conf" <<END
+pid $T/front.pid;
+error_log $T/front-error.log;
+daemon off;
+master_process off;
+events {}
+http {
+    log_format body '\$request_method \$request_uri \$status \$request_body';
+    access_log $T/front.requests body;
+    client_body_temp_path $T/front; proxy_temp_path $T/front; fastcgi_temp_path $T/front;
+    uwsgi_temp_path $T/front; scgi_temp_path $T/front;
+    server {
+        listen 127.0.0.1:$port ssl;
+        ssl_certificate $T/pebble.crt;
+        ssl_certificate_key $T/pebble.key;
+        proxy_set_header Host \$http_host;
+        proxy_http_version 1.1;
+        $(printf '%s\n' "$@")
+        location = /directory { proxy_pass https://127.0.0.1:$DIRECTORY_PORT/dir; }
+        location / { proxy_pass https://127.0.0.1:$DIRECTORY_PORT; }
+    }
+}
+END
+    spawn front nginx -e "$T/front-error.log" -c "$T/front.conf"
+    wait_port "$port" "nginx before pebble"
+}
+
+# lets_encrypt SCRIPT: runs the script again where Let's Encrypt and router.example.com are here: in namespaces of its own
+# for the network and for mounts, where the names are 127.0.0.1 by /etc/hosts. There, it starts pebble and its front and
+# gives the store pebble's HTTPS CA. Whoever is not root gets the namespaces from a user namespace, or fails.
+lets_encrypt() {
+    if [ -z "${LETS_ENCRYPT:-}" ]; then
+        rm -rf "$T"
+        trap - EXIT
+        [ $EUID -eq 0 ] || exec env LETS_ENCRYPT=here unshare --map-root-user --net --mount bash "$1"
+        exec env LETS_ENCRYPT=here unshare --net --mount bash "$1"
+    fi
+    ip link set lo up
+    cp /etc/hosts "$T/hosts"
+    echo '127.0.0.1 router.example.com acme-v02.api.letsencrypt.org acme-staging-v02.api.letsencrypt.org' >>"$T/hosts"
+    mount --bind "$T/hosts" /etc/hosts
+    HTTP_PORT=80 pebble_start PEBBLE_WFE_NONCEREJECT=0
+    pebble_front 443
+}
