@@ -150,8 +150,8 @@ check "a dnsapi file with the settings that it kept" solver "$servers" acme-sh "
 equal "they are the user's alone" "$(stat -c %a "$T/dnsapi" "$T/dnsapi/account.conf" | paste -s)" $'700\t600'
 
 # uacme's own hook asks the system's resolver, and servers at port 53: here, both are this one.
-mkdir "$T/bin"
-hook bin/dig <<END
+mkdir "$T/uacme"
+hook uacme/dig <<END
 #!/bin/bash
 arguments=(@127.0.0.1)
 for argument; do
@@ -163,11 +163,11 @@ for argument; do
 done
 exec $(command -v dig) -p $port "\${arguments[@]}"
 END
-hook bin/nsupdate <<END
+hook uacme/nsupdate <<END
 #!/bin/bash
 sed -E 's/^[[:blank:]]*server .*/server 127.0.0.1 $port/' | $(command -v nsupdate) -k $KEY_FILE "\$@"
 END
-PATH=$T/bin:$PATH check "uacme's hook" solver -1 "$servers" signet /usr/share/uacme/nsupdate.sh www.example.test './both _acme-challenge.www.example.test "$first"'
+PATH=$T/uacme:$PATH check "uacme's hook" solver -1 "$servers" signet /usr/share/uacme/nsupdate.sh www.example.test './both _acme-challenge.www.example.test "$first"'
 gone "uacme's hook" _acme-challenge.www.example.test
 
 # A hook for dehydrated, which has no option for the port either.
@@ -191,7 +191,8 @@ def at_port(self):
 dns.resolver.BaseResolver.reset = at_port
 dns.resolver.default_resolver = dns.resolver.Resolver(configure=False)
 END
-PYTHONPATH=$T/python check "a hook for dehydrated" solver -1 "$servers" dehydrated /usr/share/dehydrated-hook-ddns-tsig/dehydrated-hook-ddns-tsig.py www.example.test './both _acme-challenge.www.example.test "$first"'
+# Of whatever Pythons there are, it is Debian's that has its modules.
+PATH=/usr/bin:$PATH PYTHONPATH=$T/python check "a hook for dehydrated" solver -1 "$servers" dehydrated /usr/share/dehydrated-hook-ddns-tsig/dehydrated-hook-ddns-tsig.py www.example.test './both _acme-challenge.www.example.test "$first"'
 gone "a hook for dehydrated" _acme-challenge.www.example.test
 
 # ---- aliases ----
@@ -211,7 +212,8 @@ equal "no hook was called then" "$(cat "$T/own.calls")" ''
 
 hook idle <<<'#!/bin/bash'
 refused "a hook that publishes nothing" solver -w 2 "$servers" signet "$T/idle" www.example.test true
-said 'the record of _acme-challenge.www.example.test is not visible after 2 seconds: ns1.example.test has no TXT record there, ns2.example.test has no TXT record there'
+said 'the record of _acme-challenge.www.example.test is not visible after 2 seconds: ' \
+    'ns1.example.test has no TXT record there' 'ns2.example.test has no TXT record there'
 refused "a CNAME that nobody was told of" solver -w 1 "$servers" signet "$T/idle" www.static.test true
 said 'which is a CNAME of _acme-challenge.dyn.example.test, is not visible after 1 seconds: .*; dns-alias=_acme-challenge.dyn.example.test lets'
 stop "$secondary"
@@ -219,7 +221,7 @@ refused "a server that does not answer" solver -1 -w 2 "$servers" signet "$T/own
 said 'not visible after 2 seconds: ns2.example.test does not answer$'
 equal "the hook was told that it failed" "$(tail -n 1 "$T/own.calls")" "failed dns-01 www.example.test token-1 $first"
 gone "after a failure" _acme-challenge.www.example.test
-refused "a hook that fails" solver "$servers" lego "$(command -v false)" www.example.test true
+refused "a hook that fails" solver "$servers" lego /bin/false www.example.test true
 said 'hook .*/false present: exit status 1: it says nothing of the cause'
 refused "no server at all" solver "127.0.0.1:$((port + 1))" signet "$T/own" www.example.test true
 said 'asking for the CNAME of _acme-challenge.www.example.test: '

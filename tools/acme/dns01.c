@@ -72,7 +72,6 @@ static void set_argv(const struct dns01 *dns01, const struct acme_challenge *cha
     snprintf(call->name, sizeof(call->name), "%s%s", *dns01->alias != '\0' ? "" : PREFIX,
              *dns01->alias != '\0' ? dns01->alias : challenge->identifier);
     domain = call->name + sizeof(PREFIX) - 1; /* of an alias: dns01_open has seen to it */
-    memset(call->argv, 0, sizeof(call->argv));
     call->argv[0] = dns01->config->hook;
     switch (dns01->config->hook_kind) {
     case ACME_HOOK_SIGNET:
@@ -198,7 +197,7 @@ static int dns01_begin(void *solver, const struct acme_challenge *challenge)
 {
     struct dns01 *dns01 = solver;
     struct published *published;
-    struct call call;
+    struct call call = {0};
 
     if (challenge->is_ip)
         return acme_raise(dns01->acme,
@@ -246,7 +245,7 @@ static void dns01_end(void *solver, const struct acme_challenge *challenge, int 
 {
     struct dns01 *dns01 = solver;
     struct published **at, *published;
-    struct call call;
+    struct call call = {0};
 
     for (at = &dns01->published; *at != NULL && strcmp((*at)->value, challenge->value) != 0;
          at = &(*at)->next)

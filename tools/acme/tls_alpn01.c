@@ -16,7 +16,7 @@
 
 #define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31"
 #define SNI_MAX         254
-#define DAY             (24 * 60 * 60L)
+#define DAY             (24L * 60 * 60)
 
 struct shown {
     char sni[SNI_MAX];
@@ -185,7 +185,7 @@ static X509 *make_certificate(const struct acme_challenge *challenge, EVP_PKEY *
 static void sni_of(const struct acme_challenge *challenge, char sni[SNI_MAX])
 {
     unsigned char address[16];
-    int i;
+    size_t i;
 
     if (!challenge->is_ip) {
         snprintf(sni, SNI_MAX, "%s", challenge->identifier);
