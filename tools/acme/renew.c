@@ -58,22 +58,29 @@ static int ask_renewal_info(struct managed_host *host, const struct managed *man
 
 /* ---- what is due ---- */
 
+static int reload(struct managed_host *host, struct managed **managed)
+{
+    int64_t id = (*managed)->id;
+
+    managed_free(*managed);
+    *managed = managed_get(host->store, id);
+    return *managed != NULL || managed_raise(host, "out of memory");
+}
+
 /* Brings what is known of an issued certificate's renewal up to date. */
 static int look(struct managed_host *host, struct managed **managed, const struct store_cert *cert,
                 int64_t now)
 {
-    int64_t id = (*managed)->id;
     int ok = 1;
 
     if (cert->der == NULL)
         return 1;
     if (time_of(*managed, MANAGED_F_RENEW_AT) == 0)
-        ok = managed_set_time(host, id, MANAGED_F_RENEW_AT, managed_renewal_of(*managed, cert));
+        ok = managed_set_time(host, (*managed)->id, MANAGED_F_RENEW_AT, managed_renewal_of(*managed, cert)) &&
+             reload(host, managed);
     if (ok && time_of(*managed, MANAGED_F_ARI_NEXT) <= now)
-        ok = ask_renewal_info(host, *managed, cert);
-    managed_free(*managed);
-    *managed = managed_get(host->store, id);
-    return ok && *managed != NULL;
+        ok = ask_renewal_info(host, *managed, cert) && reload(host, managed);
+    return ok;
 }
 
 static int run_one(struct managed_host *host, struct managed **managed, const struct store_cert *cert,
