@@ -85,6 +85,7 @@ pebble_front() {
     shift
     mkdir -p "$T/front"
     cat >"$T/front.conf" <<END
+user root root;
 pid $T/front.pid;
 error_log $T/front-error.log;
 daemon off;

@@ -288,6 +288,7 @@ equal "it is gone" "$(signet '/certificate print count-only where name=router-ol
 port=$(free_port)
 mkdir -p "$T/www"
 cat >"$T/nginx.conf" <<END
+user root root;
 pid $T/nginx.pid;
 error_log $T/nginx-error.log;
 daemon off;
