@@ -31,7 +31,8 @@ pebble_start() {
     if [ "${EAB:-}" ]; then
         eab='"externalAccountBindingRequired": true,
             "externalAccountMACKeys": {
-                "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+                "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W",
+                "kid-2": "b10lLJs8l1GPIzsLP0s6pMt8O0XVGnfTaCeROxQM0BIt2XrJMDHJZBM5NuQmQJQHb10lLJs8l1GPIzsLP0s6pMt8O0XV"
             },'
     fi
     cat >"$T/pebble.json" <<CONFIG

@@ -65,6 +65,8 @@ if fetch "$front/directory" | jq -e .renewalInfo >"$OUT"; then
     # A store from before, as after a restored backup: the CA knows of a successor.
     rm -r "$SIGNET_HOME" && mv "$T/copy" "$SIGNET_HOME"
     check "renewed once more" signet '/certificate acme-renew real'
+    said 'was refused \(4..\).*ordering without a word of what it replaces'
+    if grep -q failure "$OUT"; then die "it went well, and yet: $(<"$OUT")"; fi
     equal "the order that was accepted replaces nothing" "$(replaces)" ''
     # What is revoked is to be renewed at once.
     check "revoked" signet '/certificate acme-revoke real'

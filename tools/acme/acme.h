@@ -139,6 +139,7 @@ struct acme_order_request {
     const char
         *replaces; /* acme_certificate_id of the certificate that this one follows, or NULL (RFC 9773) */
 };
+/* An order whose replaces the server does not take is placed without. */
 struct acme_order *acme_order_new(struct acme *acme, const struct acme_order_request *request);
 /* An order that was placed earlier. */
 struct acme_order *acme_order_resume(struct acme *acme, const char *url);

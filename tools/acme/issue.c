@@ -71,10 +71,6 @@ static int new_order(struct issue *issue)
     if (issue->order == NULL && is_problem(issue, "accountDoesNotExist") &&
         managed_session_register(&issue->session, NULL))
         issue->order = place(issue, replaces);
-    /* RFC 9773 section 5: the CA knows of a successor already, or does not know the certificate. */
-    if (issue->order == NULL && replaces != NULL &&
-        (is_problem(issue, "alreadyReplaced") || is_problem(issue, "malformed")))
-        issue->order = place(issue, NULL);
     OPENSSL_free(replaces);
     return issue->order != NULL &&
            managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, issue->order->url);

@@ -117,24 +117,62 @@ static struct acme_order *from_response(struct acme *acme, const char *url,
     return NULL;
 }
 
+static int post_order(struct acme *acme, const struct acme_directory *directory,
+                      const struct acme_order_request *request, const char *replaces,
+                      struct acme_response *response)
+{
+    json_t *payload = json_pack("{s:o}", "identifiers", identifiers(request));
+    int ok;
+
+    if (request->profile != NULL)
+        json_object_set_new(payload, "profile", json_string(request->profile));
+    if (replaces != NULL)
+        json_object_set_new(payload, "replaces", json_string(replaces));
+    ok = acme_post(acme, "the order", directory->new_order, payload, response);
+    json_decref(payload);
+    return ok;
+}
+
+/* RFC 9773 section 5: an order that replaces a certificate is refused if that has a successor already, or is another
+ * account's or another CA's. Then one that replaces nothing is placed. */
+static int post_replacing(struct acme *acme, const struct acme_directory *directory,
+                          const struct acme_order_request *request, struct acme_response *response)
+{
+    static const char *const final[] = {"accountDoesNotExist", "rateLimited", "rejectedIdentifier",
+                                        "serverInternal"};
+    char why[4096] = "";
+    size_t i;
+    int ok;
+
+    acme->quiet = why;
+    acme->quiet_size = sizeof(why);
+    ok = post_order(acme, directory, request, request->replaces, response);
+    acme->quiet = NULL;
+    if (ok)
+        return 1;
+    for (i = 0; i < sizeof(final) / sizeof(final[0]); i++) {
+        if (strcmp(acme->problem_type, final[i]) == 0)
+            return acme_raise(acme, "%s", why);
+    }
+    if (*acme->problem_type == '\0')
+        return acme_raise(acme, "%s", why);
+    acme_progress(acme, "%s; ordering without a word of what it replaces", why);
+    return post_order(acme, directory, request, NULL, response);
+}
+
 struct acme_order *acme_order_new(struct acme *acme, const struct acme_order_request *request)
 {
     const struct acme_directory *directory = acme_directory(acme);
     struct acme_response response;
     struct acme_order *order = NULL;
-    json_t *payload;
     int ok;
 
     if (directory == NULL || (request->profile != NULL && !check_profile(acme, directory, request->profile)))
         return NULL;
-    payload = json_pack("{s:o}", "identifiers", identifiers(request));
-    if (request->profile != NULL)
-        json_object_set_new(payload, "profile", json_string(request->profile));
-    /* RFC 9773 section 5: only where the server offers renewal information. */
-    if (request->replaces != NULL && directory->renewal_info != NULL)
-        json_object_set_new(payload, "replaces", json_string(request->replaces));
-    ok = acme_post(acme, "the order", directory->new_order, payload, &response);
-    json_decref(payload);
+    /* Only where the server offers renewal information. */
+    ok = request->replaces != NULL && directory->renewal_info != NULL
+             ? post_replacing(acme, directory, request, &response)
+             : post_order(acme, directory, request, NULL, &response);
     if (!ok)
         return NULL;
     if (response.location == NULL || !acme_is_url(response.location))
