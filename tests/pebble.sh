@@ -4,24 +4,28 @@
 # For tests of ACME: pebble, a CA for trying out clients, and pebble-challtestsrv, its DNS. A script sources this after
 # tests/lib.sh.
 
+# pebble_certificates: a CA for HTTPS, $T/pebble-ca.pem, and a server's certificate and key of it, $T/pebble.crt and .key,
+# for localhost and for Let's Encrypt's names.
+pebble_certificates() {
+    plain_openssl req -x509 -newkey rsa:2048 -nodes -config <(printf '%s\n' '[req]' 'distinguished_name = dn' \
+        'x509_extensions = ca' '[dn]' '[ca]' 'basicConstraints = critical, CA:TRUE' 'keyUsage = keyCertSign' \
+        'subjectKeyIdentifier = hash') -subj '/CN=Pebble HTTPS CA' -days 2 -keyout "$T/pebble-ca.key" \
+        -out "$T/pebble-ca.pem" 2>/dev/null
+    plain_openssl req -new -newkey rsa:2048 -nodes -keyout "$T/pebble.key" -subj /CN=localhost \
+        -config <(printf '[req]\ndistinguished_name = dn\n[dn]\n') -addext \
+        "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:acme-v02.api.letsencrypt.org,DNS:acme-staging-v02.api.letsencrypt.org" \
+        -out "$T/pebble.csr" 2>/dev/null
+    plain_openssl x509 -req -in "$T/pebble.csr" -CA "$T/pebble-ca.pem" -CAkey "$T/pebble-ca.key" \
+        -copy_extensions copy -days 2 -out "$T/pebble.crt" 2>/dev/null
+}
+
 # pebble_start [NAME=VALUE...]: a new CA, with these variables of pebble's (PEBBLE_WFE_NONCEREJECT …). It looks for
 # http-01 responses at 127.0.0.1:$HTTP_PORT and for tls-alpn-01 at $TLS_PORT, whatever the name; its directory is
 # $DIRECTORY, its management interface $PEBBLE_MANAGEMENT. EAB=yes: external accounts only. PORT: where, instead of anywhere
 # free. LIFETIME: of certificates, in seconds. blocked-domain.example is a name that it refuses.
 pebble_start() {
     local dns management port lifetime=${LIFETIME:-7776000} eab=
-    if [ ! -e "$T/pebble-ca.pem" ]; then
-        plain_openssl req -x509 -newkey rsa:2048 -nodes -config <(printf '%s\n' '[req]' 'distinguished_name = dn' \
-            'x509_extensions = ca' '[dn]' '[ca]' 'basicConstraints = critical, CA:TRUE' 'keyUsage = keyCertSign' \
-            'subjectKeyIdentifier = hash') -subj '/CN=Pebble HTTPS CA' -days 2 -keyout "$T/pebble-ca.key" \
-            -out "$T/pebble-ca.pem" 2>/dev/null
-        plain_openssl req -new -newkey rsa:2048 -nodes -keyout "$T/pebble.key" -subj /CN=localhost \
-            -config <(printf '[req]\ndistinguished_name = dn\n[dn]\n') -addext \
-            "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:acme-v02.api.letsencrypt.org,DNS:acme-staging-v02.api.letsencrypt.org" \
-            -out "$T/pebble.csr" 2>/dev/null
-        plain_openssl x509 -req -in "$T/pebble.csr" -CA "$T/pebble-ca.pem" -CAkey "$T/pebble-ca.key" \
-            -copy_extensions copy -days 2 -out "$T/pebble.crt" 2>/dev/null
-    fi
+    [ -e "$T/pebble-ca.pem" ] || pebble_certificates
     HTTP_PORT=${HTTP_PORT:-$(free_port)}
     TLS_PORT=${TLS_PORT:-$(free_port)}
     port=${PORT:-$(free_port)} management=$(free_port) dns=$(free_port)
