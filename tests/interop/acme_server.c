@@ -2,9 +2,9 @@
 /*
  * An HTTPS server that sends what it is told to, well-formed or not: acme_server CERT KEY PORT FOLDER.
  *
- * A request for /NAME is answered with the file NAME as it is, status line and all, and the connection closed. If there is a
- * file NAME.N, it is the answer to the Nth request (from 1). Of NAME.slow one byte is sent a second; without a file there is
- * no answer. The body of a POST is left in NAME.post.
+ * A request for /NAME is answered with the file NAME as it is, status line and all, and the connection
+ * closed. If there is a file NAME.N, it is the answer to the Nth request (from 1). Of NAME.slow one byte is
+ * sent a second; without a file there is no answer. The body of a POST is left in NAME.post.
  */
 #include <arpa/inet.h>
 #include <openssl/err.h>

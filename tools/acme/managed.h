@@ -105,8 +105,8 @@ struct managed_account {
 };
 struct managed_account *managed_account_get(struct store *store, int64_t id);
 void managed_account_free(struct managed_account *account);
-/* By name, or by directory and eab_kid (NULL: any), where one that is not registered yet will do as well; 0: none,
- * -1: failed. */
+/* By name, or by directory and eab_kid (NULL: any), where one that is not registered yet will do as well; 0:
+ * none, -1: failed. */
 int64_t managed_account_find(struct store *store, const char *name, const char *directory_url,
                              const char *eab_kid);
 struct managed_registration {

@@ -133,8 +133,8 @@ static int post_order(struct acme *acme, const struct acme_directory *directory,
     return ok;
 }
 
-/* RFC 9773 section 5: an order that replaces a certificate is refused if that has a successor already, or is another
- * account's or another CA's. Then one that replaces nothing is placed. */
+/* RFC 9773 section 5: an order that replaces a certificate is refused if that has a successor already, or is
+ * another account's or another CA's. Then one that replaces nothing is placed. */
 static int post_replacing(struct acme *acme, const struct acme_directory *directory,
                           const struct acme_order_request *request, struct acme_response *response)
 {
