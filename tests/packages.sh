@@ -15,7 +15,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
         wrk sqlite3 gnutls-bin jq expect mandoc ca-certificates)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
-    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa)
+    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
     # The emulated router: its kernel is downloaded by tests/board/board.sh and not installed; the headers build modules.
     board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils)
 }
@@ -26,7 +26,7 @@ if [[ $(. /etc/os-release && echo "${VERSION_ID-}") != 12 ]]; then
 fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
-services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service)
+services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service certbot.timer)
 
 die() {
     echo "packages.sh: $*" >&2
