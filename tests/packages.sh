@@ -12,7 +12,8 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 # shellcheck disable=SC2034 # the sets below are read by name
 {
     test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
-        wrk sqlite3 gnutls-bin jq expect mandoc ca-certificates)
+        wrk sqlite3 gnutls-bin jq expect mandoc ca-certificates
+        bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
@@ -26,7 +27,8 @@ if [[ $(. /etc/os-release && echo "${VERSION_ID-}") != 12 ]]; then
 fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
-services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service certbot.timer)
+services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service named.service
+    knot.service certbot.timer)
 
 die() {
     echo "packages.sh: $*" >&2

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Answers to challenges that need no other program: real sockets, real files. */
 #include "tools/acme/challenge.h"
+#include "tools/acme/hook.h"
 
 #include "unit.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,10 +32,27 @@ static void on_progress(void *arg, const char *text)
     snprintf(progress_text, sizeof(progress_text), "%s", text);
 }
 
+static int cancelled;
+
 static int is_cancelled(void *arg)
 {
     (void)arg;
-    return 0;
+    return cancelled;
+}
+
+static int is_running(int pid)
+{
+    char path[64], line[256] = "", state = 'X';
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof(line), file) != NULL)
+        sscanf(strrchr(line, ')'), ") %c", &state);
+    fclose(file);
+    return state != 'Z' && state != 'X';
 }
 
 static int raised(const char *text)
@@ -51,6 +70,7 @@ static struct acme_challenge challenge = {
     .token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
     .key_authorization =
         "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI",
+    .value = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0",
 };
 
 /* ---- sockets ---- */
@@ -344,6 +364,364 @@ static void webroot_follows_no_link(void)
     CU_ASSERT(raised("webroot /nonexistent: No such file"));
 }
 
+/* ---- tls-alpn-01 ---- */
+
+static const unsigned char acme_tls[] = "\x0a"
+                                        "acme-tls/1";
+
+struct shown {
+    int is_connected;
+    char san[128];
+    unsigned char identifier[64]; /* the extension's value */
+    int identifier_len, is_critical;
+    char alpn[32];
+    int version;
+};
+
+/* A handshake as a CA does it. alpn NULL: no such extension. */
+static struct shown shake(uint16_t port, const char *sni, const unsigned char *alpn, size_t alpn_len,
+                          int max_version)
+{
+    struct shown shown = {0};
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    int fd = dial("127.0.0.1", port), at;
+    const unsigned char *selected;
+    unsigned selected_len;
+    X509 *certificate;
+    ASN1_OBJECT *object = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+
+    CU_ASSERT_FATAL(fd >= 0);
+    /* The lowest that OpenSSL still has, at a level that would allow it. */
+    SSL_set_security_level(ssl, 0);
+    SSL_set_min_proto_version(ssl, TLS1_VERSION);
+    SSL_set_max_proto_version(ssl, max_version);
+    SSL_set_fd(ssl, fd);
+    if (sni != NULL)
+        SSL_set_tlsext_host_name(ssl, sni);
+    if (alpn != NULL)
+        SSL_set_alpn_protos(ssl, alpn, (unsigned)alpn_len);
+    shown.is_connected = SSL_connect(ssl) == 1;
+    shown.version = SSL_version(ssl);
+    SSL_get0_alpn_selected(ssl, &selected, &selected_len);
+    snprintf(shown.alpn, sizeof(shown.alpn), "%.*s", (int)selected_len,
+             selected != NULL ? (const char *)selected : "");
+    certificate = shown.is_connected ? SSL_get1_peer_certificate(ssl) : NULL;
+    if (certificate != NULL) {
+        GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+        GENERAL_NAME *name = sk_GENERAL_NAME_value(names, 0);
+        int len = ASN1_STRING_length(name->d.ia5), i, n;
+
+        CU_ASSERT_EQUAL(sk_GENERAL_NAME_num(names), 1);
+        n = snprintf(shown.san, sizeof(shown.san), "%d:", name->type);
+        for (i = 0; i < len; i++)
+            n += snprintf(shown.san + n, sizeof(shown.san) - (size_t)n, name->type == GEN_DNS ? "%c" : "%02x",
+                          ASN1_STRING_get0_data(name->d.ia5)[i]);
+        GENERAL_NAMES_free(names);
+        at = X509_get_ext_by_OBJ(certificate, object, -1);
+        if (at >= 0) {
+            X509_EXTENSION *extension = X509_get_ext(certificate, at);
+            const ASN1_OCTET_STRING *data = X509_EXTENSION_get_data(extension);
+
+            shown.is_critical = X509_EXTENSION_get_critical(extension);
+            shown.identifier_len = ASN1_STRING_length(data);
+            memcpy(shown.identifier, ASN1_STRING_get0_data(data), 34);
+        }
+        CU_ASSERT_EQUAL(X509_verify(certificate, X509_get0_pubkey(certificate)), 1);
+        CU_ASSERT_EQUAL(X509_get_version(certificate), X509_VERSION_3);
+        X509_free(certificate);
+    }
+    ERR_clear_error();
+    ASN1_OBJECT_free(object);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(fd);
+    return shown;
+}
+
+static void *open_alpn(uint16_t *port)
+{
+    struct acme_solver_config config = {.type = ACME_TLS_ALPN_01, .address = "127.0.0.1"};
+    void *solver;
+
+    *port = config.port = free_port();
+    solver = acme_tls_alpn01.open(acme, &config);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(solver);
+    return solver;
+}
+
+static void alpn_shows(void)
+{
+    struct acme_challenge four = challenge, six = challenge;
+    char hint[512];
+    uint16_t port;
+    void *solver = open_alpn(&port);
+    struct shown shown;
+
+    four.identifier = "192.0.2.7";
+    six.identifier = "2001:db8::1";
+    four.is_ip = six.is_ip = 1;
+    four.token = "four";
+    six.token = "six";
+    memset(challenge.digest, 0xd1, sizeof(challenge.digest));
+    CU_ASSERT_FATAL(acme_tls_alpn01.begin(solver, &challenge) && acme_tls_alpn01.begin(solver, &four) &&
+                    acme_tls_alpn01.begin(solver, &six));
+    acme_tls_alpn01.hint(solver, &challenge, hint, sizeof(hint));
+    CU_ASSERT_PTR_NOT_NULL(strstr(hint, "is port 443 reachable"));
+    shown = shake(port, "WWW.example.com", acme_tls, sizeof(acme_tls) - 1, TLS1_3_VERSION);
+    CU_ASSERT(shown.is_connected && shown.version == TLS1_3_VERSION);
+    CU_ASSERT_STRING_EQUAL(shown.alpn, "acme-tls/1");
+    CU_ASSERT_STRING_EQUAL(shown.san, "2:www.example.com");
+    CU_ASSERT(shown.is_critical == 1 && shown.identifier_len == 34);
+    CU_ASSERT(memcmp(shown.identifier, "\x04\x20", 2) == 0 &&
+              memcmp(shown.identifier + 2, challenge.digest, 32) == 0);
+    shown = shake(port, "www.example.com", acme_tls, sizeof(acme_tls) - 1, TLS1_2_VERSION);
+    CU_ASSERT(shown.is_connected && shown.version == TLS1_2_VERSION);
+    shown = shake(port, "7.2.0.192.in-addr.arpa", acme_tls, sizeof(acme_tls) - 1, TLS1_3_VERSION);
+    CU_ASSERT_STRING_EQUAL(shown.san, "7:c0000207");
+    shown = shake(port, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", acme_tls,
+                  sizeof(acme_tls) - 1, TLS1_3_VERSION);
+    CU_ASSERT_STRING_EQUAL(shown.san, "7:20010db8000000000000000000000001");
+    acme_tls_alpn01.hint(solver, &challenge, hint, sizeof(hint));
+    CU_ASSERT_PTR_NOT_NULL(strstr(hint, "shown here"));
+    acme_tls_alpn01.end(solver, &challenge, 1);
+    CU_ASSERT(!shake(port, "www.example.com", acme_tls, sizeof(acme_tls) - 1, TLS1_3_VERSION).is_connected);
+    acme_tls_alpn01.close(solver);
+    memset(challenge.digest, 0, sizeof(challenge.digest));
+}
+
+static void alpn_refuses(void)
+{
+    static const unsigned char http[] = "\x02h2\x08http/1.1";
+    static const unsigned char both[] = "\x02h2\x0a"
+                                        "acme-tls/1";
+    uint16_t port;
+    void *solver = open_alpn(&port);
+
+    CU_ASSERT_FATAL(acme_tls_alpn01.begin(solver, &challenge));
+    CU_ASSERT(shake(port, "www.example.com", both, sizeof(both) - 1, TLS1_3_VERSION).is_connected);
+    CU_ASSERT(!shake(port, "www.example.com", NULL, 0, TLS1_3_VERSION).is_connected);
+    CU_ASSERT(!shake(port, "www.example.com", http, sizeof(http) - 1, TLS1_3_VERSION).is_connected);
+    CU_ASSERT(!shake(port, "example.com", acme_tls, sizeof(acme_tls) - 1, TLS1_3_VERSION).is_connected);
+    CU_ASSERT(!shake(port, NULL, acme_tls, sizeof(acme_tls) - 1, TLS1_3_VERSION).is_connected);
+    CU_ASSERT(!shake(port, "www.example.com", acme_tls, sizeof(acme_tls) - 1, TLS1_1_VERSION).is_connected);
+    acme_tls_alpn01.end(solver, &challenge, 0);
+    acme_tls_alpn01.close(solver);
+}
+
+/* ---- hooks ---- */
+
+static void write_hook(const char *name, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path_in(name), "w");
+
+    CU_ASSERT_FATAL(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    CU_ASSERT_EQUAL(chmod(path_in(name), mode), 0);
+}
+
+static void read_file(const char *name, char *text, size_t size)
+{
+    FILE *file = fopen(path_in(name), "r");
+
+    *text = '\0';
+    if (file == NULL)
+        return;
+    text[fread(text, 1, size - 1, file)] = '\0';
+    fclose(file);
+}
+
+/* The arguments, one in brackets each, of every call; then what else it has been given. */
+#define TELLING                                                                                              \
+    "#!/bin/sh\nexec >>\"${0%/*}/calls\"\nprintf '[%s]' \"$@\"; echo\n"                                      \
+    "ls /proc/self/fd | tr '\\n' ' ' >\"${0%/*}/fds\"\ncat >\"${0%/*}/input\"\n"                             \
+    "echo \"$LD_LIBRARY_PATH$OPENSSL_CONF$CHALLENGE_TEST\" >\"${0%/*}/environment\"\n"
+
+static void check_calls(enum acme_hook_kind kind, const char *alias, const char *expected)
+{
+    struct acme_solver_config config = {
+        .type = ACME_DNS_01, .hook_kind = kind, .hook = path_in("hook"), .dns_alias = alias};
+    char hook[512], calls[2048];
+    void *solver;
+
+    snprintf(hook, sizeof(hook), "%s", config.hook);
+    config.hook = hook;
+    solver = acme_dns01.open(acme, &config);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(solver);
+    CU_ASSERT(acme_dns01.begin(solver, &challenge));
+    acme_dns01.end(solver, &challenge, 1);
+    CU_ASSERT(acme_dns01.begin(solver, &challenge));
+    acme_dns01.end(solver, &challenge, 0);
+    acme_dns01.close(solver);
+    read_file("calls", calls, sizeof(calls));
+    if (strcmp(calls, expected) != 0)
+        fprintf(stderr, "called\n%swanted\n%s", calls, expected);
+    CU_ASSERT_STRING_EQUAL(calls, expected);
+    unlink(path_in("calls"));
+}
+
+#define T "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+#define V "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+
+static void hook_is_called(void)
+{
+    char text[256];
+
+    setenv("OPENSSL_CONF", "not this", 1);
+    setenv("CHALLENGE_TEST", "but this", 1);
+    write_hook("hook", TELLING, 0755);
+    check_calls(
+        ACME_HOOK_SIGNET, NULL,
+        "[begin][dns-01][www.example.com][" T "][" V "]\n[done][dns-01][www.example.com][" T "][" V "]\n"
+        "[begin][dns-01][www.example.com][" T "][" V "]\n[failed][dns-01][www.example.com][" T "][" V "]\n");
+    unsetenv("OPENSSL_CONF");
+    read_file("fds", text, sizeof(text));
+    CU_ASSERT_STRING_EQUAL(text, "0 1 2 3 "); /* 3: ls has the folder open */
+    read_file("input", text, sizeof(text));
+    CU_ASSERT_STRING_EQUAL(text, "");
+    read_file("environment", text, sizeof(text));
+    CU_ASSERT_STRING_EQUAL(text, "but this\n");
+    check_calls(ACME_HOOK_DEHYDRATED, NULL,
+                "[deploy_challenge][www.example.com][" T "][" V "]\n[clean_challenge][www.example.com][" T
+                "][" V "]\n"
+                "[deploy_challenge][www.example.com][" T "][" V "]\n"
+                "[clean_challenge][www.example.com][" T "][" V "]\n");
+    check_calls(ACME_HOOK_LEGO, NULL,
+                "[present][_acme-challenge.www.example.com.][" V
+                "]\n[cleanup][_acme-challenge.www.example.com.][" V
+                "]\n[present][_acme-challenge.www.example.com.][" V "]\n"
+                "[cleanup][_acme-challenge.www.example.com.][" V "]\n");
+    unlink(path_in("fds"));
+    unlink(path_in("input"));
+    unlink(path_in("environment"));
+    unlink(path_in("hook"));
+}
+
+/* Is a solver with this hook refused, and for this? */
+static int is_refused(const char *hook, enum acme_hook_kind kind, const char *alias, const char *text)
+{
+    struct acme_solver_config config = {
+        .type = ACME_DNS_01, .hook_kind = kind, .hook = hook, .dns_alias = alias};
+    void *solver = acme_dns01.open(acme, &config);
+
+    if (solver == NULL)
+        return raised(text);
+    acme_dns01.close(solver);
+    return 0;
+}
+
+static void hook_is_refused(void)
+{
+    CU_ASSERT(is_refused(NULL, ACME_HOOK_SIGNET, NULL, "dns-01 needs a hook"));
+    CU_ASSERT(is_refused("true", ACME_HOOK_SIGNET, NULL, "expected an absolute path"));
+    CU_ASSERT(is_refused("/nonexistent", ACME_HOOK_SIGNET, NULL, "No such file"));
+    CU_ASSERT(is_refused("/", ACME_HOOK_SIGNET, NULL, "not a file"));
+    write_hook("hook", "#!/bin/sh\n", 0775);
+    CU_ASSERT(is_refused(path_in("hook"), ACME_HOOK_SIGNET, NULL, "others can write it"));
+    CU_ASSERT_EQUAL(chmod(path_in("hook"), 0644), 0);
+    CU_ASSERT(is_refused(path_in("hook"), ACME_HOOK_SIGNET, NULL, "not executable"));
+    CU_ASSERT_EQUAL(chmod(path_in("hook"), 0755), 0);
+    CU_ASSERT(is_refused(path_in("hook"), ACME_HOOK_DEHYDRATED, "challenges.example.net",
+                         "begin with _acme-challenge."));
+    /* Only root can give files away. */
+    if (geteuid() == 0) {
+        CU_ASSERT_EQUAL(chown(path_in("hook"), 65534, 65534), 0);
+        CU_ASSERT(is_refused(path_in("hook"), ACME_HOOK_SIGNET, NULL, "neither root nor you"));
+    }
+    unlink(path_in("hook"));
+}
+
+/* A hook with this text: its error must have this in it. */
+static void check_failure(const char *script, const char *text)
+{
+    const char *argv[] = {NULL, "begin", NULL};
+    char hook[512];
+
+    write_hook("hook", script, 0755);
+    snprintf(hook, sizeof(hook), "%s", path_in("hook"));
+    argv[0] = hook;
+    CU_ASSERT(!acme_hook_run(acme, argv, 1));
+    CU_ASSERT(raised(text));
+    acme_hook_clean(acme, argv, 1);
+    CU_ASSERT(strncmp(progress_text, "warning: hook ", 14) == 0 && strstr(progress_text, text) != NULL);
+    unlink(hook);
+}
+
+static void hook_fails(void)
+{
+    const struct timespec tick = {0, 50000000};
+    struct timespec start, end;
+    char pid[32];
+    int i;
+
+    check_failure("#!/bin/sh\necho one; echo two >&2; exit 3\n", "exit status 3: one two");
+    check_failure("#!/bin/sh\nexit 4\n", "exit status 4: it says nothing of the cause");
+    check_failure("#!/bin/sh\nkill -9 $$\n", "ended by signal 9");
+    check_failure("#!/bin/sh\nprintf '\\033[2Jred\\n'; exit 1\n", "?[2Jred");
+    /* More than a pipe holds; only the end of it is told. */
+    check_failure("#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' x; echo; echo last; exit 1\n", "last");
+    check_failure("not a program\n", "Exec format error");
+    /* Too slow; neither it nor its child heeds SIGTERM. */
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    check_failure("#!/bin/sh\ntrap '' TERM\necho slow\nsleep 60 & echo $! >\"${0%/*}/pid\"; wait; sleep 60\n",
+                  "ended after 1 seconds: slow");
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    CU_ASSERT(end.tv_sec - start.tv_sec < 20);
+    read_file("pid", pid, sizeof(pid));
+    /* Being killed takes a moment. */
+    for (i = 0; i < 100 && is_running(atoi(pid)); i++)
+        nanosleep(&tick, NULL);
+    CU_ASSERT(atoi(pid) > 0 && i < 100);
+    unlink(path_in("pid"));
+    /* Cancelled. */
+    cancelled = 1;
+    write_hook("hook", "#!/bin/sh\nsleep 60\n", 0755);
+    {
+        const char *argv[] = {path_in("hook"), "begin", NULL};
+
+        CU_ASSERT(!acme_hook_run(acme, argv, 30));
+        CU_ASSERT(raised("interrupted"));
+        /* Cleaning up is done all the same. */
+        write_hook("hook", TELLING, 0755);
+        acme_hook_clean(acme, argv, 30);
+        CU_ASSERT_EQUAL(mode_of("calls") & 0600, 0600);
+    }
+    cancelled = 0;
+    unlink(path_in("calls"));
+    unlink(path_in("fds"));
+    unlink(path_in("input"));
+    unlink(path_in("environment"));
+    unlink(path_in("hook"));
+}
+
+/* Nothing of a CA's making that is more than it should be reaches a program. */
+static void hook_gets_only_what_is_harmless(void)
+{
+    static const char *const names[] = {
+        "-rf.example.com", "www.example.com;id", "$(id).example.com", "../example.com", "", "a b"};
+    struct acme_solver_config config = {.type = ACME_DNS_01, .hook = "/bin/false"};
+    struct acme_challenge bad;
+    void *solver = acme_dns01.open(acme, &config);
+    size_t i;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(solver);
+    for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        bad = challenge;
+        bad.identifier = names[i];
+        CU_ASSERT(!acme_dns01.begin(solver, &bad));
+        CU_ASSERT(raised("not one that a hook can be called with"));
+    }
+    bad = challenge;
+    bad.token = "a/b";
+    CU_ASSERT(!acme_dns01.begin(solver, &bad));
+    CU_ASSERT(raised("not one that a hook can be called with"));
+    bad = challenge;
+    bad.identifier = "192.0.2.1";
+    bad.is_ip = 1;
+    CU_ASSERT(!acme_dns01.begin(solver, &bad));
+    CU_ASSERT(raised("use http-01 or tls-alpn-01"));
+    acme_dns01.close(solver);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
@@ -354,6 +732,12 @@ int main(void)
         {"webroot: files and folders", webroot_writes},
         {"webroot: what was there before", webroot_leaves_what_is_not_its_own},
         {"webroot: links", webroot_follows_no_link},
+        {"tls-alpn-01: certificates", alpn_shows},
+        {"tls-alpn-01: other handshakes", alpn_refuses},
+        {"hook: the conventions", hook_is_called},
+        {"hook: programs that are not run", hook_is_refused},
+        {"hook: failures", hook_fails},
+        {"hook: hostile challenges", hook_gets_only_what_is_harmless},
         CU_TEST_INFO_NULL,
     };
     const struct acme_config config = {.directory_url = "https://localhost/directory",

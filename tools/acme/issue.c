@@ -28,8 +28,7 @@ struct issue {
 
 /* ---- the order ---- */
 
-/* The ids of what is to be replaced (RFC 9773); the caller's. NULL: nothing. */
-static char *replaced(const struct store_cert *certificate)
+char *managed_certificate_id(const struct store_cert *certificate)
 {
     const unsigned char *p = certificate->der;
     X509 *x509 = p != NULL ? d2i_X509(NULL, &p, (long)certificate->der_len) : NULL;
@@ -64,7 +63,7 @@ static int is_problem(const struct issue *issue, const char *type)
 
 static int new_order(struct issue *issue)
 {
-    char *replaces = replaced(issue->certificate);
+    char *replaces = managed_certificate_id(issue->certificate);
 
     issue->order = place(issue, replaces);
     /* A server that has lost its accounts, as one for trials does: the key is registered anew. */
@@ -125,7 +124,13 @@ static int authorize(struct issue *issue)
     if (config.type == ACME_DNS_01 && config.hook == NULL)
         return managed_raise(
             issue->host, "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");
-    return acme_order_authorize(issue->session.acme, issue->order, &config);
+    if (acme_order_authorize(issue->session.acme, issue->order, &config))
+        return 1;
+    /* An authorization that failed is not tried again (RFC 8555 section 7.1.6): the next try places a new
+     * order. */
+    if (!issue->host->is_cancelled(issue->host->arg))
+        managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, "");
+    return 0;
 }
 
 /* ---- the key ---- */
@@ -151,7 +156,7 @@ static int prepare_key(struct issue *issue, int reset_key)
 
 /* ---- what is known afterwards ---- */
 
-static int set_time(struct managed_host *host, int64_t id, enum managed_field field, int64_t when)
+int managed_set_time(struct managed_host *host, int64_t id, enum managed_field field, int64_t when)
 {
     char text[24] = "";
 
@@ -160,26 +165,31 @@ static int set_time(struct managed_host *host, int64_t id, enum managed_field fi
     return managed_set(host->store, id, field, text);
 }
 
+int64_t managed_renewal_of(const struct managed *managed, const struct store_cert *cert)
+{
+    unsigned percent = (unsigned)strtoul(managed->text[MANAGED_F_RENEW_PERCENT], NULL, 10);
+
+    return managed_renewal_time(cert->not_before, cert->not_after, percent, managed_random());
+}
+
 static int note_success(struct managed_host *host, const struct managed *managed)
 {
     struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.id = managed->certificate});
-    unsigned percent = (unsigned)strtoul(managed->text[MANAGED_F_RENEW_PERCENT], NULL, 10);
-    int64_t when =
-        cert == NULL ? 0 : managed_renewal_time(cert->not_before, cert->not_after, percent, managed_random());
     int ok = cert != NULL && store_begin(host->store);
 
     if (ok)
-        ok = store_end(host->store,
-                       managed_set(host->store, managed->id, MANAGED_F_STATUS, "issued") &&
-                           managed_set(host->store, managed->id, MANAGED_F_ERROR, "") &&
-                           managed_set(host->store, managed->id, MANAGED_F_FAILURES, "") &&
-                           managed_set(host->store, managed->id, MANAGED_F_NEXT_TRY, "") &&
-                           /* The new certificate has a window of its own. */
-                           managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
-                           managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
-                           set_time(host, managed->id, MANAGED_F_RENEW_AT, when) &&
-                           store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained",
-                                     managed->name, managed->text[MANAGED_F_DOMAIN_NAMES]));
+        ok = store_end(
+            host->store,
+            managed_set(host->store, managed->id, MANAGED_F_STATUS, "issued") &&
+                managed_set(host->store, managed->id, MANAGED_F_ERROR, "") &&
+                managed_set(host->store, managed->id, MANAGED_F_FAILURES, "") &&
+                managed_set(host->store, managed->id, MANAGED_F_NEXT_TRY, "") &&
+                /* The new certificate has a window of its own. */
+                managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
+                managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
+                managed_set_time(host, managed->id, MANAGED_F_RENEW_AT, managed_renewal_of(managed, cert)) &&
+                store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained", managed->name,
+                          managed->text[MANAGED_F_DOMAIN_NAMES]));
     store_cert_free(cert);
     return ok;
 }
@@ -196,12 +206,13 @@ static void note_failure(struct managed_host *host, const struct managed *manage
     if (!store_begin(host->store))
         return;
     snprintf(count, sizeof(count), "%u", failures);
-    store_end(host->store,
-              managed_set(host->store, managed->id, MANAGED_F_STATUS, "failed") &&
-                  managed_set(host->store, managed->id, MANAGED_F_ERROR, error) &&
-                  managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
-                  set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
-                  store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name, error));
+    store_end(
+        host->store,
+        managed_set(host->store, managed->id, MANAGED_F_STATUS, "failed") &&
+            managed_set(host->store, managed->id, MANAGED_F_ERROR, error) &&
+            managed_set(host->store, managed->id, MANAGED_F_FAILURES, count) &&
+            managed_set_time(host, managed->id, MANAGED_F_NEXT_TRY, next > retry_at ? next : retry_at) &&
+            store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name, error));
 }
 
 /* ---- what is issued for the key ---- */
@@ -279,111 +290,6 @@ int managed_issue(struct managed_host *host, int64_t id, int reset_key)
     store_cert_free(issue.subject);
     store_cert_free(issue.certificate);
     managed_free(issue.managed);
-    return ok;
-}
-
-/* ---- what is due ---- */
-
-/* Asks the CA when it wants the certificate renewed, where that is due. */
-static int ask_renewal_info(struct managed_host *host, struct managed *managed, const struct store_cert *cert)
-{
-    int64_t account = managed_account_find(host->store, or_null(managed->text[MANAGED_F_ACCOUNT]),
-                                           managed->text[MANAGED_F_DIRECTORY_URL], NULL),
-            when = strtoll(managed->text[MANAGED_F_RENEW_AT], NULL, 10);
-    char *id = replaced(cert), why[512] = "";
-    struct managed_session session = {0};
-    struct acme_renewal_info info = {0};
-    int has = -1, ok;
-
-    if (account > 0 && id != NULL && managed_session_open(&session, host, account))
-        has = acme_renewal_info(session.acme, id, &info, why, sizeof(why));
-    managed_session_close(&session);
-    OPENSSL_free(id);
-    if (has < 0) /* none offered: not asked again for a day */
-        return set_time(host, managed->id, MANAGED_F_ARI_NEXT, (int64_t)time(NULL) + 86400);
-    if (has == 0)
-        managed_progress(host, "%s: no renewal information: %s", managed->name, why);
-    /* RFC 9773 section 4.2: a moment within the window is chosen once, unless the window has moved away from
-     * it. */
-    if (has == 1 && (when < info.start || when > info.end))
-        when = managed_window_time(&info, cert->not_before, cert->not_after, managed_random());
-    if (*info.explanation != '\0')
-        managed_progress(host, "%s: the CA explains its renewal window at %s", managed->name,
-                         info.explanation);
-    ok = store_begin(host->store);
-    if (ok)
-        ok = store_end(host->store, set_time(host, managed->id, MANAGED_F_RENEW_AT, when) &&
-                                        set_time(host, managed->id, MANAGED_F_ARI_NEXT, info.next) &&
-                                        managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION,
-                                                    info.explanation));
-    return ok;
-}
-
-static int run_one_due(struct managed_host *host, int64_t id, int *count)
-{
-    struct managed *managed = managed_get(host->store, id);
-    struct store_cert *cert =
-        managed != NULL && managed->certificate != 0
-            ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
-            : NULL;
-    int64_t now = (int64_t)time(NULL);
-    int ok = 1, is_due;
-
-    if (cert == NULL) {
-        managed_free(managed);
-        return 1;
-    }
-    /* Nothing renews by itself what was revoked. */
-    if (strcmp(managed->text[MANAGED_F_STATUS], MANAGED_REVOKED) == 0) {
-        store_cert_free(cert);
-        managed_free(managed);
-        return 1;
-    }
-    if (cert->der != NULL && strtoll(managed->text[MANAGED_F_ARI_NEXT], NULL, 10) <= now) {
-        ok = ask_renewal_info(host, managed, cert);
-        managed_free(managed);
-        managed = managed_get(host->store, id);
-    }
-    is_due = ok && managed != NULL &&
-             (cert->der == NULL || strtoll(managed->text[MANAGED_F_RENEW_AT], NULL, 10) <= now) &&
-             strtoll(managed->text[MANAGED_F_NEXT_TRY], NULL, 10) <= now;
-    if (is_due) {
-        managed_progress(host, "renewing %s", managed->name);
-        ok = managed_issue(host, id, 0);
-        *count += ok;
-    }
-    store_cert_free(cert);
-    managed_free(managed);
-    return ok;
-}
-
-struct ids {
-    int64_t *ids;
-    size_t count;
-};
-
-static int collect(void *arg, int64_t id)
-{
-    struct ids *list = arg;
-    int64_t *bigger = OPENSSL_realloc(list->ids, (list->count + 1) * sizeof(*bigger));
-
-    if (bigger == NULL)
-        return 0;
-    list->ids = bigger;
-    list->ids[list->count++] = id;
-    return 1;
-}
-
-int managed_run_due(struct managed_host *host, int *count)
-{
-    struct ids list = {0};
-    size_t i;
-    int ok = store_entry_each(host->store, MANAGED_MENU, collect, &list);
-
-    *count = 0;
-    for (i = 0; i < list.count && !host->is_cancelled(host->arg); i++)
-        ok = run_one_due(host, list.ids[i], count) && ok;
-    OPENSSL_free(list.ids);
     return ok;
 }
 

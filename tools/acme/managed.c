@@ -297,6 +297,9 @@ int managed_set(struct store *store, int64_t id, enum managed_field field, const
     if (field == MANAGED_F_DOMAIN_NAMES || field == MANAGED_F_DIRECTORY_URL || field == MANAGED_F_ACCOUNT ||
         field == MANAGED_F_PROFILE)
         ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_ORDER_URL]);
+    /* Reckoned again when it is looked at. */
+    if (field == MANAGED_F_RENEW_PERCENT)
+        ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_RENEW_AT]);
     if (field == MANAGED_F_KEY_SIZE || field == MANAGED_F_CUSTODY)
         ok = ok && drop_next_key(store, id);
     return store_end(store, ok);

@@ -39,4 +39,13 @@ void managed_session_close(struct managed_session *session);
 /* The account that an entry is under; made if there is none. -1: failed. */
 int64_t managed_account_of(struct managed_host *host, const struct managed *managed);
 
+/* ---- issue.c ---- */
+
+/* acme_certificate_id of a record; the caller's. NULL: it has none, or is a template. */
+char *managed_certificate_id(const struct store_cert *certificate);
+/* When a certificate is to be renewed if its CA does not tell. */
+int64_t managed_renewal_of(const struct managed *managed, const struct store_cert *cert);
+/* Sets a field to a time; 0 takes it away. */
+int managed_set_time(struct managed_host *host, int64_t id, enum managed_field field, int64_t when);
+
 #endif

@@ -17,6 +17,9 @@ int acme_check_setting(struct call *call, const struct property *property, const
  * with it. */
 char *acme_certificate_value(struct console *console, int64_t certificate, enum managed_field field);
 
+/* A certificate is going to be removed: so is what kept it valid. */
+int acme_certificate_removed(struct console *console, int64_t certificate);
+
 int acme_run_enable_ssl(struct call *call);
 int acme_run_add(struct call *call);
 int acme_run_renew(struct call *call);

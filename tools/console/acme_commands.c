@@ -11,23 +11,32 @@
 
 /* ---- what add-acme and enable-ssl-certificate share ---- */
 
-/* An account for a directory with what was given of an external one; 0: failed. */
-static int prepare_account(struct managed_host *host, const char *directory, const struct call *call)
+/* The account for an entry, with what was given of an external one. */
+static int prepare_account(struct managed_host *host, int64_t entry, const char *directory,
+                           const struct call *call)
 {
     const char *kid = call_text(call, "eab-kid"), *hmac = call_text(call, "eab-hmac-key"),
-               *key = call_text(call, "eab-key"), *contact = call_text(call, "contact");
+               *key = call_text(call, "eab-key");
     struct managed_registration registration = {
         .directory_url = directory,
-        .contact = contact,
+        .contact = call_text(call, "contact"),
         .eab_kid = kid,
         .eab_hmac_key = hmac != NULL ? hmac : key,
     };
     int64_t id = managed_account_find(host->store, NULL, directory, kid);
     struct managed_account *account = id > 0 ? managed_account_get(host->store, id) : NULL;
-    int is_registered = account != NULL && *account->url != '\0';
+    int ok = id >= 0;
 
+    if (ok && (account == NULL || *account->url == '\0')) {
+        ok = managed_register(host, &registration, &id);
+        managed_account_free(account);
+        account = managed_account_get(host->store, id);
+    }
+    /* Of several at one directory it is this one. */
+    ok = ok && account != NULL &&
+         (kid == NULL || managed_set(host->store, entry, MANAGED_F_ACCOUNT, account->name));
     managed_account_free(account);
-    return id >= 0 && (is_registered || managed_register(host, &registration, &id));
+    return ok;
 }
 
 /* The port that the CA comes to is where the router's own web service is. */
@@ -94,7 +103,7 @@ int acme_run_add(struct call *call)
          managed_set(host.store, id, MANAGED_F_DIRECTORY_URL, directory) && run_settings(call, &host, id) &&
          take_www_port(&host, id);
     if (!store_end(host.store, ok) ||
-        (call_text(call, "account") == NULL && !prepare_account(&host, directory, call)) ||
+        (call_text(call, "account") == NULL && !prepare_account(&host, id, directory, call)) ||
         !issue(call, &host, id, 0)) {
         if (id != 0)
             console_note(call->console, "the settings are kept: acme-renew tries again");
@@ -161,7 +170,7 @@ int acme_run_enable_ssl(struct call *call)
     if (strchr(dns_name, ',') != NULL)
         return console_fail(call->console, "dns-name: one name; for more than one there is add-acme");
     if (!acme_host(call->console, &host) || !managed_check_names(&host, dns_name, MANAGED_CHALLENGE) ||
-        !prepare_ssl(&host, name, dns_name, directory, &id) || !prepare_account(&host, directory, call) ||
+        !prepare_ssl(&host, name, dns_name, directory, &id) || !prepare_account(&host, id, directory, call) ||
         !issue(call, &host, id, reset != NULL && strcmp(reset, "yes") == 0) || !bind_www_ssl(&host, name))
         return 0;
     if (!call->is_nested)

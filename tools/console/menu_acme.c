@@ -234,6 +234,16 @@ char *acme_certificate_value(struct console *console, int64_t certificate, enum 
     return value;
 }
 
+int acme_certificate_removed(struct console *console, int64_t certificate)
+{
+    int64_t id = managed_find(console_store(console), certificate);
+    struct managed_host host;
+
+    if (id <= 0)
+        return id == 0;
+    return acme_host(console, &host) && managed_remove(&host, id);
+}
+
 /* ---- accounts ---- */
 
 static const struct property account_properties[] = {

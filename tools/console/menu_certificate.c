@@ -322,9 +322,13 @@ static int set(struct call *call, int64_t id)
 
 static int remove_cert(struct call *call, int64_t id)
 {
-    int removed = 0;
+    struct store *store = console_store(call->console);
+    int removed = 0, ok;
 
-    if (!store_cert_remove(console_store(call->console), id, &removed))
+    if (store == NULL || !store_begin(store))
+        return 0;
+    ok = acme_certificate_removed(call->console, id) && store_cert_remove(store, id, &removed);
+    if (!store_end(store, ok))
         return 0;
     if (removed > 1)
         console_note(call->console, "removed with the %d certificates it issued", removed - 1);
