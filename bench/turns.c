@@ -3,7 +3,8 @@
  * signet-turns ROUNDS: how long whole processes take. Reads commands from standard input, one a line: a
  * label, then the words of the command, all separated by tabs; "%n" in a word stands for the number of the
  * round. They take turns, every other round backwards. Prints for each, separated by tabs: label, median,
- * least and most milliseconds, and the most memory (KiB) that it had.
+ * least and most milliseconds, the most memory (KiB) that it had, and the median of its processor time in
+ * milliseconds. Both count the processes that it waited for: of memory the largest one's, of time the sum.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -22,7 +23,7 @@ extern char **environ;
 struct command {
     char *line; /* what words point into */
     char *words[WORDS + 1];
-    double *ms;
+    double *ms, *cpu_ms;
     long rss;
 };
 
@@ -46,9 +47,10 @@ static size_t read_commands(struct command *commands, int rounds)
         line[strcspn(line, "\n")] = '\0';
         command->line = next = strdup(line);
         command->ms = calloc((size_t)rounds, sizeof(double));
+        command->cpu_ms = calloc((size_t)rounds, sizeof(double));
         while ((word = strsep(&next, "\t")) != NULL && n < WORDS)
             command->words[n++] = word;
-        if (n < 2 || command->ms == NULL)
+        if (n < 2 || command->ms == NULL || command->cpu_ms == NULL)
             die("a line is no label with a command");
     }
     free(line);
@@ -84,6 +86,12 @@ static double now(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+static double cpu_time(const struct rusage *usage)
+{
+    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1e3 +
+           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e3;
+}
+
 static void run(struct command *command, int round, const posix_spawn_file_actions_t *quiet)
 {
     char *words[WORDS + 1] = {NULL};
@@ -99,6 +107,7 @@ static void run(struct command *command, int round, const posix_spawn_file_actio
         wait4(pid, &status, 0, &usage) != pid)
         die(words[0]);
     command->ms[round] = now() - begin;
+    command->cpu_ms[round] = cpu_time(&usage);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         fprintf(stderr, "signet-turns: %s failed: %s\n", command->words[0], words[i - 1]);
         exit(1);
@@ -135,8 +144,10 @@ int main(int argc, char **argv)
     }
     for (i = 0; i < count; i++) {
         qsort(commands[i].ms, (size_t)rounds, sizeof(double), by_size);
-        printf("%s\t%.2f\t%.2f\t%.2f\t%ld\n", commands[i].words[0], commands[i].ms[rounds / 2],
-               commands[i].ms[0], commands[i].ms[rounds - 1], commands[i].rss);
+        qsort(commands[i].cpu_ms, (size_t)rounds, sizeof(double), by_size);
+        printf("%s\t%.2f\t%.2f\t%.2f\t%ld\t%.2f\n", commands[i].words[0], commands[i].ms[rounds / 2],
+               commands[i].ms[0], commands[i].ms[rounds - 1], commands[i].rss,
+               commands[i].cpu_ms[rounds / 2]);
     }
     return 0;
 }

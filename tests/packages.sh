@@ -16,7 +16,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
         pebble iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
-    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa)
+    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
     # The emulated router: its kernel is downloaded by tests/board/board.sh and not installed; the headers build modules.
     board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils)
 }
@@ -28,7 +28,7 @@ fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
 services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service named.service
-    knot.service)
+    knot.service certbot.timer)
 
 die() {
     echo "packages.sh: $*" >&2

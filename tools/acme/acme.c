@@ -108,7 +108,8 @@ struct acme *acme_new(const struct acme_config *config)
     acme->config.directory_url = OPENSSL_strdup(config->directory_url);
     acme->config.ca_file = OPENSSL_strdup(config->ca_file);
     acme->curl = curl_easy_init();
-    if (acme->config.directory_url == NULL || acme->config.ca_file == NULL || acme->curl == NULL) {
+    if (acme->config.directory_url == NULL || acme->config.ca_file == NULL || acme->curl == NULL ||
+        !acme_roots_init(acme)) {
         acme_raise(acme, "out of memory");
     } else if (!acme_is_url(config->directory_url)) {
         acme_raise(acme, "directory-url %.200s: expected https://…", config->directory_url);
@@ -127,6 +128,7 @@ void acme_free(struct acme *acme)
         OPENSSL_free(acme->nonces[--acme->nonces_count]);
     acme_directory_free(acme->directory);
     curl_easy_cleanup(acme->curl);
+    X509_LOOKUP_meth_free(acme->roots);
     OPENSSL_free(acme->account_url);
     OPENSSL_free((char *)acme->config.directory_url);
     OPENSSL_free((char *)acme->config.ca_file);

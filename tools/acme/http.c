@@ -159,8 +159,7 @@ static void set_options(struct transfer *transfer, const char *method, const cha
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer->acme);
-    curl_easy_setopt(curl, CURLOPT_CAINFO, transfer->acme->config.ca_file);
-    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    acme_roots_use(transfer->acme);
     if (strcmp(method, "HEAD") == 0)
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     if (body == NULL)

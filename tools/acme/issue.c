@@ -130,7 +130,7 @@ static int authorize(struct issue *issue)
     return 0;
 }
 
-/* ---- the key, and what is issued for it ---- */
+/* ---- the key ---- */
 
 static int prepare_key(struct issue *issue, int reset_key)
 {
@@ -149,30 +149,6 @@ static int prepare_key(struct issue *issue, int reset_key)
     return here == 1 || !issue->has_new_key ||
            store_key_make(issue->host->store, issue->key, text[MANAGED_F_KEY_SIZE], text[MANAGED_F_CUSTODY],
                           NULL);
-}
-
-static int finalize(struct issue *issue)
-{
-    const char *key = issue->has_new_key ? issue->key : NULL,
-               *preferred = or_null(issue->managed->text[MANAGED_F_PREFERRED_CHAIN]);
-    struct store *store = issue->host->store;
-    unsigned char *csr = NULL;
-    char *chain = NULL;
-    size_t len = 0;
-    int ok;
-
-    managed_progress(issue->host, "waiting for the certificate");
-    ok = store_enrol_request(store, issue->subject, issue->certificate->id, key, &csr, &len) &&
-         acme_order_finalize(issue->session.acme, issue->order, csr, len) &&
-         (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL &&
-         store_begin(store);
-    if (ok)
-        ok =
-            store_end(store, store_enrol_install(store, issue->subject, issue->certificate->id, key, chain) &&
-                                 managed_set(store, issue->managed->id, MANAGED_F_ORDER_URL, ""));
-    OPENSSL_free(chain);
-    OPENSSL_free(csr);
-    return ok;
 }
 
 /* ---- what is known afterwards ---- */
@@ -238,6 +214,34 @@ static void note_failure(struct managed_host *host, const struct managed *manage
             store_log(host->store, "acme,error", "acme: certificate %s: %.400s", managed->name, error));
 }
 
+/* ---- what is issued for the key ---- */
+
+static int finalize(struct issue *issue)
+{
+    const char *key = issue->has_new_key ? issue->key : NULL,
+               *preferred = or_null(issue->managed->text[MANAGED_F_PREFERRED_CHAIN]);
+    struct store *store = issue->host->store;
+    unsigned char *csr = NULL;
+    char *chain = NULL;
+    size_t len = 0;
+    int ok;
+
+    managed_progress(issue->host, "waiting for the certificate");
+    ok = store_enrol_request(store, issue->subject, issue->certificate->id, key, &csr, &len) &&
+         acme_order_finalize(issue->session.acme, issue->order, csr, len) &&
+         (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL &&
+         store_begin(store);
+    /* One transaction: half of it would be wrong, and each costs the medium several writes. */
+    if (ok)
+        ok =
+            store_end(store, store_enrol_install(store, issue->subject, issue->certificate->id, key, chain) &&
+                                 managed_set(store, issue->managed->id, MANAGED_F_ORDER_URL, "") &&
+                                 note_success(issue->host, issue->managed));
+    OPENSSL_free(chain);
+    OPENSSL_free(csr);
+    return ok;
+}
+
 /* ---- the whole ---- */
 
 static int run(struct issue *issue, int reset_key)
@@ -276,7 +280,7 @@ int managed_issue(struct managed_host *host, int64_t id, int reset_key)
     }
     /* What made somebody revoke it may be the key. */
     reset_key |= strcmp(issue.managed->text[MANAGED_F_STATUS], MANAGED_REVOKED) == 0;
-    ok = run(&issue, reset_key) && note_success(host, issue.managed);
+    ok = run(&issue, reset_key);
     if (!ok)
         note_failure(host, issue.managed, issue.session.error,
                      issue.session.acme != NULL ? acme_retry_at(issue.session.acme) : 0);

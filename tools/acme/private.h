@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/x509_vfy.h>
 
 #define ACME_NONCES_MAX   8
 #define ACME_ALTERNATES   8
@@ -17,6 +18,7 @@
 struct acme {
     struct acme_config config;
     void *curl; /* CURL *; kept, as is its connection */
+    X509_LOOKUP_METHOD *roots;
     struct acme_directory *directory;
     EVP_PKEY *key;
     char *account_url;             /* kid */
@@ -67,6 +69,13 @@ void acme_response_clear(struct acme_response *response);
 /* Seconds since 1970 that a Retry-After (RFC 9110 section 10.2.3) means; 0: there is none, or it is
  * malformed. */
 int64_t acme_retry_after(const char *text, int64_t now);
+
+/* ---- roots.c ---- */
+
+/* For the life of the conversation; acme->roots is freed after acme->curl. */
+int acme_roots_init(struct acme *acme);
+/* The next exchange trusts what is in config.ca_file, and nothing else. */
+void acme_roots_use(struct acme *acme);
 
 /* ---- directory.c ---- */
 

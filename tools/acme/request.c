@@ -10,7 +10,8 @@
 /* A server that refuses every second nonce, as some do to try clients, is passed with all but certainty. */
 #define NONCE_TRIES     24
 #define POLL_LONGEST_MS 10000
-#define POLL_FIRST_MS   100
+/* Some servers are done in no time; ten looks later the longest wait is reached. */
+#define POLL_FIRST_MS 10
 
 /* The caller's. */
 static char *take_nonce(struct acme *acme)
@@ -96,7 +97,7 @@ int acme_post(struct acme *acme, const char *what, const char *url, const json_t
 unsigned acme_poll_delay(const struct acme_response *response, unsigned n)
 {
     int64_t now = (int64_t)time(NULL), until = acme_retry_after(response->retry_after, now);
-    unsigned delay = n < 7 ? POLL_FIRST_MS << n : POLL_LONGEST_MS;
+    unsigned delay = n < 10 ? POLL_FIRST_MS << n : POLL_LONGEST_MS;
 
     if (until > now)
         return until - now < ACME_POLL_SECONDS ? (unsigned)(until - now) * 1000 : ACME_POLL_SECONDS * 1000;
