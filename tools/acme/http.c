@@ -58,12 +58,17 @@ static void keep(char **value, const char *text, size_t len)
 static void take_link(struct acme_response *response, const char *text, size_t len)
 {
     const char *end = memchr(text, '>', len);
-    char rest[HEADER_MAX], *url;
+    char rest[HEADER_MAX + 1], *url;
+    size_t n;
 
     if (*text != '<' || end == NULL || response->alternates_count == ACME_ALTERNATES)
         return;
-    OPENSSL_strlcpy(rest, end + 1,
-                    len - (size_t)(end - text) < sizeof(rest) ? len - (size_t)(end - text) : sizeof(rest));
+    /* libcurl's line does not end with a zero. */
+    n = len - (size_t)(end - text) - 1;
+    if (n >= sizeof(rest))
+        return;
+    memcpy(rest, end + 1, n);
+    rest[n] = '\0';
     if (strstr(rest, "rel=\"alternate\"") == NULL && strstr(rest, "rel=alternate") == NULL)
         return;
     url = OPENSSL_strndup(text + 1, (size_t)(end - text) - 1);
