@@ -216,6 +216,67 @@ static void imports(void)
     EVP_PKEY_free(pkey);
 }
 
+/* ---- what ACME servers answer ---- */
+
+static void acme(void)
+{
+    static const char
+        directory[] = "\n\n{\"newNonce\": \"https://localhost/n\", \"newAccount\": \"https://localhost/a\", "
+                      "\"newOrder\": \"https://localhost/o\", \"renewalInfo\": \"https://localhost/r\", "
+                      "\"meta\": {\"profiles\": {\"classic\": \"as ever\"}}}",
+        account[] = "\xff\1Location: https://localhost/1\nReplay-Nonce: AAAA\n\n{\"status\": \"valid\"}",
+        pending[] = "\xff\1Location: https://localhost/2\n\n{\"status\": \"pending\", \"expires\": "
+                    "\"2030-01-01T00:00:00Z\", \"finalize\": \"https://localhost/f\", \"authorizations\": "
+                    "[\"https://localhost/z\"]}",
+        ready[] = "\xff\1Location: https://localhost/2\n\n{\"status\": \"ready\", \"finalize\": "
+                  "\"https://localhost/f\", \"authorizations\": [\"https://localhost/z\"]}",
+        authz[] = "\xff\020\n{\"status\": \"pending\", \"identifier\": {\"type\": \"dns\", \"value\": "
+                  "\"x.example.com\"}, \"challenges\": [{\"type\": \"http-01\", \"url\": "
+                  "\"https://localhost/c\", \"token\": \"AAAA\"}]}",
+        failed[] = "\xff\020\n{\"status\": \"invalid\", \"identifier\": {\"type\": \"ip\", \"value\": "
+                   "\"192.0.2.1\"}, \"challenges\": [{\"type\": \"http-01\", \"error\": {\"type\": "
+                   "\"urn:ietf:params:acme:error:connection\", \"detail\": \"refused\", \"subproblems\": "
+                   "[{\"type\": \"x\", \"identifier\": {\"value\": \"x\"}}]}}]}",
+        valid[] = "\xff\020\n{\"status\": \"valid\", \"finalize\": \"https://localhost/f\", "
+                  "\"authorizations\": [\"https://localhost/z\"], \"certificate\": \"https://localhost/x\"}",
+        cert[] = "\xff\020Content-Type: application/pem-certificate-chain\nLink: "
+                 "<https://localhost/x/1>;rel=\"alternate\"\n\n",
+        problem[] = "\xff\6Retry-After: 120\n\n{\"type\": \"urn:ietf:params:acme:error:rateLimited\", "
+                    "\"detail\": \"later\", \"subproblems\": []}",
+        info[] = "\xff\020Retry-After: Fri, 15 Jan 2027 08:01:00 GMT\n\n{\"suggestedWindow\": {\"start\": "
+                 "\"2027-01-01T00:00:00Z\", \"end\": \"2027-01-02T00:00:00+01:00\"}, \"explanationURL\": "
+                 "\"https://localhost/why\"}";
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    X509 *x509 = X509_new();
+    BIO *pem = BIO_new(BIO_s_mem()), *chain = BIO_new(BIO_s_mem());
+    char text[8192], *data;
+    long len;
+
+    X509_set_pubkey(x509, pkey);
+    X509_gmtime_adj(X509_getm_notBefore(x509), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x509), 86400);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC, (const unsigned char *)"x",
+                               -1, -1, 0);
+    X509_sign(x509, pkey, EVP_sha256());
+    PEM_write_bio_X509(pem, x509);
+    PEM_write_bio_X509(chain, x509);
+    PEM_write_bio_X509(chain, x509);
+    len = BIO_get_mem_data(pem, &data);
+    snprintf(text, sizeof(text), "%s%s%s%s%s%.*s%s%.*s%s", directory, account, ready, valid, cert, (int)len,
+             data, cert, (int)len, data, info);
+    write_file("acme", "issued", 0, text, strlen(text));
+    snprintf(text, sizeof(text), "%s%s%s%s", directory, account, pending, authz);
+    write_file("acme", "pending", 0, text, strlen(text));
+    snprintf(text, sizeof(text), "%s%s%s%s", directory, account, pending, failed);
+    write_file("acme", "failed", 0, text, strlen(text));
+    snprintf(text, sizeof(text), "%s%s%s%s", directory, account, problem, ready);
+    write_file("acme", "problem", 0, text, strlen(text));
+    write_bio("enrol", "one", pem);
+    write_bio("enrol", "two", chain);
+    X509_free(x509);
+    EVP_PKEY_free(pkey);
+}
+
 /* ---- the console ---- */
 
 static void lines(void)
@@ -267,6 +328,7 @@ int main(int argc, char **argv)
     write_file("pem", "text", 0, pem, sizeof(pem) - 1);
     padding();
     imports();
+    acme();
     lines();
     EVP_PKEY_free(pkey);
     return EXIT_SUCCESS;
