@@ -18,7 +18,10 @@
 #   --cpus N        processors (2)
 #   --memory MIB    (1024)
 #   --timeout S     seconds until the board is switched off (600); exit status 124 then
+#   --disk FILE     a disk, /dev/vda: what the board has written to it outlives the board, however that ends
 #   --folder DIR    $SIGNET_BOARD, kept afterwards; it holds kernel.log, and tpm/, the TPM's state
+#
+# The power is cut by kill -9 of the process in DIR/qemu.pid.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,10 +35,10 @@ die() {
 progress() { if [[ -t 2 ]]; then echo "board: $*" >&2; fi; }
 
 cpus=2 memory=1024 timeout=600 tpm=yes pka=yes engines=2 depth=32
-folder='' tpm_log='' only_prepare=''
+folder='' disk='' tpm_log='' only_prepare=''
 while (($#)); do
     case $1 in
-    --cpus | --memory | --timeout | --folder | --engines | --depth)
+    --cpus | --memory | --timeout | --folder | --disk | --engines | --depth)
         (($# > 1)) || die "$1 needs a value"
         declare "${1#--}=$2"
         shift 2
@@ -161,7 +164,7 @@ else
     folder=$(mktemp -d "${TMPDIR:-/tmp}/signet-board.XXXXXX")
     made_folder=yes
 fi
-rm -f "$folder"/{pka.socket,silicon.socket,status,stdout,stderr,kernel.log,command}
+rm -f "$folder"/{pka.socket,silicon.socket,qemu.pid,status,stdout,stderr,kernel.log,command}
 
 # wait_for WHAT FILE
 wait_for() {
@@ -174,7 +177,7 @@ wait_for() {
 }
 
 arguments=(-accel "tcg,thread=multi" -machine pc -cpu max -smp "$cpus" -m "$memory" -no-reboot -display none
-    -nodefaults -monitor none
+    -nodefaults -monitor none -pidfile "$folder/qemu.pid"
     -kernel "$kernel/boot/vmlinuz-$version" -initrd "$initramfs"
     -append "console=ttyS0 quiet panic=-1 board.kernel=$kernel"
     -serial "file:$folder/kernel.log"
@@ -207,6 +210,11 @@ if [[ $pka ]]; then
         -device "ivshmem-doorbell,id=pka,chardev=pka-bus,vectors=1"
         -chardev "socket,id=silicon,path=$folder/silicon.socket"
         -device "virtserialport,chardev=silicon,name=silicon")
+fi
+
+if [[ $disk ]]; then
+    # unsafe: of no consequence, as this machine's power is not what is cut.
+    arguments+=(-drive "if=none,id=disk,format=raw,cache=unsafe,file=$disk" -device "virtio-blk-pci,drive=disk")
 fi
 
 cp "$here/start" "$folder/start"
