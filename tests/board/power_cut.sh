@@ -23,7 +23,6 @@ if [[ -z ${SIGNET_BOARD:-} ]]; then
 
     # boot ROUND: looks at the disk; with a ROUND of 0 or above, goes on to write to it.
     boot() {
-        rm -f "$folder/at-work"
         SIGNET_BUILD=$BUILD "$here/board.sh" --folder "$folder" --disk "$disk" --no-pka --timeout 300 bash "$0" "$1" >"$OUT" 2>&1 &
         board=$!
         PIDS+=("$board")
@@ -37,7 +36,8 @@ if [[ -z ${SIGNET_BOARD:-} ]]; then
 
     for ((round = 0; round < rounds; round++)); do
         boot "$round"
-        until [[ -e $folder/at-work ]]; do
+        # Not before something is done, however slow the machine is.
+        until grep -qs ^done "$folder/ledger/$round".*; do
             kill -0 "$board" 2>/dev/null || ended
             sleep 0.1
         done
@@ -48,7 +48,7 @@ if [[ -z ${SIGNET_BOARD:-} ]]; then
         wait "$board" || :
         [[ ! -e $folder/status ]] || ended
         PIDS=()
-        [[ ! -t 1 ]] || echo "round $round: cut after $moment ms"
+        [[ ! -t 1 ]] || echo "round $round: cut $moment ms later"
     done
     round=last
     boot -1
@@ -215,6 +215,5 @@ writers=(sealed_keys moved_keys certificates)
 for writer in "${!writers[@]}"; do
     (for ((n = 0; ; n++)); do "${writers[writer]}" "r${round}w${writer}n$n"; done) &
 done
-: >"$SHARED/at-work"
 wait -n
 exit 1
