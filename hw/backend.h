@@ -55,8 +55,9 @@ struct hw_key {
     struct hw_held *held;    /* custody file, and sealed once it is ready; or NULL */
     struct hw_raw_ctx check; /* of results, with the public key */
 
-    CRYPTO_RWLOCK *lock;           /* guards what follows */
-    unsigned char *rejection_seed; /* secret for implicit rejection, 32 bytes, made at the first use */
+    /* Secret for implicit rejection, 32 bytes, made at the first use. No lock: a fork could find it locked.
+     */
+    unsigned char *_Atomic rejection_seed;
 };
 
 struct hw_backend {

@@ -110,5 +110,11 @@ int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *public);
 /* Counts the forks between the program's start and this process: what belongs to another process's count is
  * not this one's to use. */
 unsigned hw_fork_count(void);
+/* Puts up the gate. After the handlers of whatever is locked between hold and release: the last one to be
+ * installed is the first to be called before a fork. */
+void hw_fork_gate(void);
+/* Between these no other thread forks. Not for what may wait for long. */
+void hw_fork_hold(void);
+void hw_fork_release(void);
 
 #endif
