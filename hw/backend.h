@@ -130,6 +130,12 @@ void hw_rsa_raw_free(struct hw_raw_ctx *kept);
  * EVP_PKEY_KEYPAIR or EVP_PKEY_PUBLIC_KEY. NULL: raises nothing. */
 EVP_PKEY *hw_rsa_twin(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int selection);
 
+/* ---- kernel_digest.c, kernel_random.c ---- */
+
+/* A line each, on what the kernel does it with. */
+void hw_digest_print(void (*print)(void *arg, const char *line), void *arg);
+void hw_kernel_random_print(void (*print)(void *arg, const char *line), void *arg);
+
 int hw_tpm_load_uri(struct hw_key *key, const char *uri, hw_passphrase *ask, void *ask_arg);
 
 #define hw_raise(hw, reason, ...) hw_raise_at(hw, reason, __FILE__, __LINE__, __func__, __VA_ARGS__)

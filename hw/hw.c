@@ -420,5 +420,7 @@ int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *ar
         OPENSSL_free(line);
     }
     hw_route_print(hw->route, print, arg);
+    hw_digest_print(print, arg);
+    hw_kernel_random_print(print, arg);
     return 1;
 }

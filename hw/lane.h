@@ -77,6 +77,8 @@ struct hw_route *hw_get0_route(const struct hw *hw);
 void hw_probe(char *driver, size_t size);
 /* The same from an open file, for tests. */
 void hw_probe_file(FILE *file, char *driver, size_t size);
+/* The driver that the kernel prefers for what it knows by this name, or "" if it has loaded none. */
+void hw_probe_name(const char *name, char *driver, size_t size);
 
 /* ---- route.c ---- */
 

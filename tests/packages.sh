@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libssl-dev libtss2-dev libcunit1-dev libsqlite3-dev libedit-dev
-    libjansson-dev libcurl4-openssl-dev libkeyutils-dev)
+    libjansson-dev libcurl4-openssl-dev libkeyutils-dev libkcapi-dev)
 demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 # shellcheck disable=SC2034 # the sets below are read by name
 {
