@@ -41,10 +41,6 @@ said 'digests: none by the kernel' 'random: none by the kernel'
 kernel_seed
 refused "no random numbers" openssl rand -hex 8
 said 'gives no random numbers: No such file' algif_rng
-modprobe algif_hash
-ssl_conf "default signet" "kernel-digests = yes"
-refused "without an algorithm" openssl dgst -propquery provider=signet -sha3-256 "$T/data"
-said 'the kernel does not compute sha3-256' 'No such file' 'driver for the algorithm'
 echo "$modprobe" >/proc/sys/kernel/modprobe
 
 check "hw print" signet hw print
