@@ -17,7 +17,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa)
     # The emulated router: its kernel is downloaded by tests/board/board.sh and not installed; the headers build modules.
-    board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils e2fsprogs)
+    board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils e2fsprogs dkms)
 }
 
 # Debian 13 has OpenSSL's old algorithms, which old PKCS #12 files use, in a package of their own.

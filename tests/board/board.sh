@@ -17,6 +17,7 @@
 #   --depth N       of its queue (32)
 #   --cpus N        processors (2)
 #   --memory MIB    (1024)
+#   --kernel-args A for the kernel's command line
 #   --timeout S     seconds until the board is switched off (600); exit status 124 then
 #   --disk FILE     a disk, /dev/vda: what the board has written to it outlives the board, however that ends
 #   --folder DIR    $SIGNET_BOARD, kept afterwards; it holds kernel.log, and tpm/, the TPM's state
@@ -35,12 +36,17 @@ die() {
 progress() { if [[ -t 2 ]]; then echo "board: $*" >&2; fi; }
 
 cpus=2 memory=1024 timeout=600 tpm=yes pka=yes engines=2 depth=32
-folder='' disk='' tpm_log='' only_prepare=''
+folder='' disk='' tpm_log='' only_prepare='' kernel_args=''
 while (($#)); do
     case $1 in
     --cpus | --memory | --timeout | --folder | --disk | --engines | --depth)
         (($# > 1)) || die "$1 needs a value"
         declare "${1#--}=$2"
+        shift 2
+        ;;
+    --kernel-args)
+        (($# > 1)) || die "$1 needs a value"
+        kernel_args=$2
         shift 2
         ;;
     --prepare | --tpm-log | --no-tpm | --no-pka)
@@ -179,7 +185,7 @@ wait_for() {
 arguments=(-accel "tcg,thread=multi" -machine pc -cpu max -smp "$cpus" -m "$memory" -no-reboot -display none
     -nodefaults -monitor none -pidfile "$folder/qemu.pid"
     -kernel "$kernel/boot/vmlinuz-$version" -initrd "$initramfs"
-    -append "console=ttyS0 quiet panic=-1 board.kernel=$kernel"
+    -append "console=ttyS0 quiet panic=-1 board.kernel=$kernel $kernel_args"
     -serial "file:$folder/kernel.log"
     -virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"
     -virtfs "local,path=$folder,mount_tag=board,security_model=none"

@@ -12,9 +12,9 @@ SHARED=$SIGNET_BOARD # tests/lib.sh clears what is Signet's
 # shellcheck source=../lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-# The kernel's complaints: oopses, warnings, leaks, hung tasks.
+# The kernel's complaints: oopses, warnings, damaged memory, leaks, hung tasks.
 kernel_complaints() {
-    dmesg | grep -E 'BUG|Oops|WARNING|Call Trace|general protection|KASAN|use-after-free|unreferenced object|hung_task|blocked for more than'
+    dmesg | grep -E 'BUG|Oops|WARNING|Call Trace|general protection|KASAN|use-after-free|unreferenced object|hung_task|blocked for more than|memory corruption'
 }
 
 on_board_exit() {
