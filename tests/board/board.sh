@@ -18,6 +18,7 @@
 #   --cpus N        processors (2)
 #   --memory MIB    (1024)
 #   --kernel-args A for the kernel's command line
+#   --memory-file F what the board's memory is: a file, to be looked at from this side
 #   --timeout S     seconds until the board is switched off (600); exit status 124 then
 #   --disk FILE     a disk, /dev/vda: what the board has written to it outlives the board, however that ends
 #   --folder DIR    $SIGNET_BOARD, kept afterwards; it holds kernel.log, and tpm/, the TPM's state
@@ -36,7 +37,7 @@ die() {
 progress() { if [[ -t 2 ]]; then echo "board: $*" >&2; fi; }
 
 cpus=2 memory=1024 timeout=600 tpm=yes pka=yes engines=2 depth=32
-folder='' disk='' tpm_log='' only_prepare='' kernel_args=''
+folder='' disk='' tpm_log='' only_prepare='' kernel_args='' memory_file=''
 while (($#)); do
     case $1 in
     --cpus | --memory | --timeout | --folder | --disk | --engines | --depth)
@@ -44,9 +45,12 @@ while (($#)); do
         declare "${1#--}=$2"
         shift 2
         ;;
-    --kernel-args)
+    --kernel-args | --memory-file)
         (($# > 1)) || die "$1 needs a value"
-        kernel_args=$2
+        case $1 in
+        --kernel-args) kernel_args=$2 ;;
+        --memory-file) memory_file=$2 ;;
+        esac
         shift 2
         ;;
     --prepare | --tpm-log | --no-tpm | --no-pka)
@@ -190,6 +194,11 @@ arguments=(-accel "tcg,thread=multi" -machine pc -cpu max -smp "$cpus" -m "$memo
     -virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"
     -virtfs "local,path=$folder,mount_tag=board,security_model=none"
     -device virtio-serial-pci)
+
+if [[ $memory_file ]]; then
+    arguments+=(-object "memory-backend-file,id=memory,size=${memory}M,mem-path=$memory_file,share=on"
+        -machine memory-backend=memory)
+fi
 
 if [[ $tpm ]]; then
     mkdir -p "$folder/tpm"
