@@ -18,10 +18,10 @@ kernel_complaints() {
 }
 
 on_board_exit() {
-    local status=$?
-    if kernel_complaints >/dev/null; then
+    local status=$? complaints
+    if complaints=$(kernel_complaints); then
         dmesg | tail -n 60 >&2
-        echo "FAILED: the kernel complains, see above" >&2
+        echo "FAILED: the kernel complains, see above: $complaints" >&2
         status=1
     fi
     (exit "$status")
