@@ -25,6 +25,8 @@ if [[ -z ${SIGNET_BOARD:-} ]]; then
     cd "$ROOT" || exit
     namespace=(unshare --mount)
     if ((EUID != 0)); then namespace+=(--map-root-user); fi
+    # The root of a chroot is no mount; debian13.sh's is in a namespace of its own already.
+    if ! mountpoint -q /; then namespace+=(--propagation unchanged); fi
     check "the README's commands" "${namespace[@]}" bash "$T/install"
     said "signet-algif-akcipher/.*, $version.*: installed"
     mkdir "$T/board"
