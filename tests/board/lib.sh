@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # For the tests that run on the board. A script sources this file first, perhaps after setting BOARD=(OPTION...), options
-# of board.sh. Started here, it runs itself on the board; there it has what tests/lib.sh offers. When it ends, the
-# kernel must have had nothing to complain about.
+# of board.sh. Started here, it runs itself on the board, with SIGNET_BOARD_ARCH=arm64 on the arm64 board; there it has
+# what tests/lib.sh offers. When it ends, the kernel must have had nothing to complain about.
 if [[ -z ${SIGNET_BOARD:-} ]]; then
     exec "$(dirname "${BASH_SOURCE[0]}")/board.sh" ${BOARD[@]+"${BOARD[@]}"} bash "$(realpath "$0")" "$@"
 fi
