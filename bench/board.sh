@@ -16,17 +16,19 @@ rounds=5
 seconds=0.5
 pace=8
 engines=8
+arch=amd64
 json=
 
 usage() {
     cat <<TEXT
-Usage: bench/board.sh [--rounds N] [--seconds S] [--pace MS] [--engines N] [--json FILE]
+Usage: bench/board.sh [--rounds N] [--seconds S] [--pace MS] [--engines N] [--arch ARCH] [--json FILE]
 Measures the lanes, the TPM devices and nginx on the emulated router (tests/board/) and prints a table.
 
   --rounds N   rounds in which what is compared takes turns ($rounds)
   --seconds S  length of one turn ($seconds)
   --pace MS    what an operation takes the silicon beside its arithmetic ($pace; 0: full speed)
   --engines N  of the silicon ($engines)
+  --arch ARCH  the board's: amd64 or arm64, for which Signet is cross-built ($arch)
   --json FILE  write the table for programs, too
   --help
 
@@ -117,7 +119,7 @@ fi
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --rounds | --seconds | --pace | --engines | --json)
+    --rounds | --seconds | --pace | --engines | --arch | --json)
         [ $# -ge 2 ] || die "$1 needs a value"
         declare "${1#--}=$2"
         shift 2
@@ -130,6 +132,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+if [[ $arch != amd64 ]]; then "$here/../tests/board/cross_build.sh" "$arch" >&2; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # run PART OPTION...: a board of its own for each, so that the TPM's log slows no rate.
@@ -137,12 +140,12 @@ run() {
     local part=$1
     shift
     say "the board: $part"
-    SIGNET_BUILD=$build "$here/../tests/board/board.sh" --timeout 1800 --cpus 1 --engines "$engines" --folder "$work/$part" "$@" \
-        bash "$here/board.sh" on-board "$part" "$rounds" "$seconds" "$pace" >&2
+    SIGNET_BUILD=$build "$here/../tests/board/board.sh" --arch "$arch" --timeout 1800 --cpus 1 \
+        --engines "$engines" --folder "$work/$part" "$@" bash "$here/board.sh" on-board "$part" "$rounds" "$seconds" "$pace" >&2
 }
 run counts --tpm-log
 run rates
 run nginx
-echo "An emulated router: one CPU; an accelerator of $engines engines, $pace ms an operation beside its arithmetic; swtpm."
+echo "An emulated router: one CPU, $arch; an accelerator of $engines engines, $pace ms an operation beside its arithmetic; swtpm."
 echo
 cat "$work"/*/samples | "$build/bench/signet-bench" report --suite board ${json:+--json "$json"}

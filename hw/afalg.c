@@ -233,7 +233,8 @@ static void afalg_detach(void *attached)
         }
     }
     close(key->fd);
-    pthread_mutex_destroy(&key->lock);
+    if (is_ours) /* otherwise a thread of the parent's may have locked it */
+        pthread_mutex_destroy(&key->lock);
     OPENSSL_free(key);
 }
 

@@ -55,8 +55,9 @@ struct hw_key {
     struct hw_held *held;    /* custody file, and sealed once it is ready; or NULL */
     struct hw_raw_ctx check; /* of results, with the public key */
 
-    CRYPTO_RWLOCK *lock;           /* guards what follows */
-    unsigned char *rejection_seed; /* secret for implicit rejection, 32 bytes, made at the first use */
+    /* Secret for implicit rejection, 32 bytes, made at the first use. No lock: a fork could find it locked.
+     */
+    unsigned char *_Atomic rejection_seed;
 };
 
 struct hw_backend {
@@ -128,6 +129,12 @@ void hw_rsa_raw_free(struct hw_raw_ctx *kept);
 /* The same numbers as a key of type RSA: what RSA-PSS says of its use would be refused there. selection is
  * EVP_PKEY_KEYPAIR or EVP_PKEY_PUBLIC_KEY. NULL: raises nothing. */
 EVP_PKEY *hw_rsa_twin(OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int selection);
+
+/* ---- kernel_digest.c, kernel_random.c ---- */
+
+/* A line each, on what the kernel does it with. */
+void hw_digest_print(void (*print)(void *arg, const char *line), void *arg);
+void hw_kernel_random_print(void (*print)(void *arg, const char *line), void *arg);
 
 int hw_tpm_load_uri(struct hw_key *key, const char *uri, hw_passphrase *ask, void *ask_arg);
 

@@ -65,6 +65,7 @@ struct hw *hw_new(const struct hw_config *config)
             return NULL;
         }
     }
+    hw_fork_gate();
     return hw;
 }
 
@@ -198,19 +199,15 @@ struct hw_key *hw_key_new(struct hw *hw, const struct hw_backend *backend)
 {
     struct hw_key *key = OPENSSL_zalloc(sizeof(*key));
 
-    if (key == NULL)
-        goto fail;
+    if (key == NULL) {
+        hw_raise(hw, HW_E_INTERNAL, "out of memory for a key");
+        return NULL;
+    }
     key->refs = 1;
     key->hw = hw;
     key->backend = backend;
     key->custody = backend != NULL ? backend->custody : HW_CUSTODY_FILE;
-    key->lock = CRYPTO_THREAD_lock_new();
-    if (key->lock != NULL)
-        return key;
-    OPENSSL_free(key);
-fail:
-    hw_raise(hw, HW_E_INTERNAL, "out of memory for a key");
-    return NULL;
+    return key;
 }
 
 struct hw_key *hw_key_get1(struct hw_key *key)
@@ -230,7 +227,6 @@ void hw_key_free(struct hw_key *key)
     EVP_PKEY_free(key->rsa);
     EVP_PKEY_free(key->pkey);
     OPENSSL_clear_free(key->rejection_seed, 32);
-    CRYPTO_THREAD_lock_free(key->lock);
     OPENSSL_free(key);
 }
 
@@ -424,5 +420,7 @@ int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *ar
         OPENSSL_free(line);
     }
     hw_route_print(hw->route, print, arg);
+    hw_digest_print(print, arg);
+    hw_kernel_random_print(print, arg);
     return 1;
 }

@@ -239,5 +239,24 @@ struct hw_key *hw_key_persist(struct hw_key *key, uint32_t handle);
 int hw_evict(struct hw *hw, uint32_t handle);
 /* Random bytes from the TPM. */
 int hw_random(struct hw *hw, unsigned char *out, size_t len);
+/* Random bytes from the kernel's crypto API: of the driver that it prefers for "stdrng". */
+int hw_kernel_random(struct hw *hw, unsigned char *out, size_t len);
+
+/* ---- digests by the kernel, and so by the SoC's hash engine where there is a driver for it ---- */
+
+/* A digest of one message after the other. One thread at a time; a message begun before a fork can't go on in
+ * the child if the kernel has part of it. */
+struct hw_digest;
+
+/* name is the kernel's ("sha3-256"), which must live on; size is the digest's. Asks nothing of the kernel. */
+struct hw_digest *hw_digest_new(struct hw *hw, const char *name, size_t size);
+/* Begins a message; what there was of another one is forgotten. Raises if the kernel can't do it. */
+int hw_digest_init(struct hw_digest *digest);
+int hw_digest_update(struct hw_digest *digest, const unsigned char *in, size_t len);
+/* Ends the message and writes size bytes. hw_digest_init comes next. */
+int hw_digest_final(struct hw_digest *digest, unsigned char *out);
+/* The same state once more, to go on with independently. */
+struct hw_digest *hw_digest_dup(const struct hw_digest *digest);
+void hw_digest_free(struct hw_digest *digest);
 
 #endif

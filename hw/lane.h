@@ -77,6 +77,8 @@ struct hw_route *hw_get0_route(const struct hw *hw);
 void hw_probe(char *driver, size_t size);
 /* The same from an open file, for tests. */
 void hw_probe_file(FILE *file, char *driver, size_t size);
+/* The driver that the kernel prefers for what it knows by this name, or "" if it has loaded none. */
+void hw_probe_name(const char *name, char *driver, size_t size);
 
 /* ---- route.c ---- */
 
@@ -110,5 +112,11 @@ int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *public);
 /* Counts the forks between the program's start and this process: what belongs to another process's count is
  * not this one's to use. */
 unsigned hw_fork_count(void);
+/* Puts up the gate. After the handlers of whatever is locked between hold and release: the last one to be
+ * installed is the first to be called before a fork. */
+void hw_fork_gate(void);
+/* Between these no other thread forks. Not for what may wait for long. */
+void hw_fork_hold(void);
+void hw_fork_release(void);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Log lines to stderr or a file, the same for the provider and the programs. */
-#include "hw.h"
+#include "lane.h"
 
 #include <string.h>
 #include <time.h>
@@ -50,7 +50,9 @@ void hw_log_file_print(const struct hw_log_file *log, enum hw_level level, const
     if (level > log->level || log->stream == NULL)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
+    hw_fork_hold(); /* the C library's own lock of time zones, which a child would find locked */
     gmtime_r(&now.tv_sec, &tm);
+    hw_fork_release();
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
     fprintf(log->stream, "%s.%03ldZ signet[%ld] %s: %s\n", stamp, now.tv_nsec / 1000000, (long)getpid(),
             level_names[level], text);

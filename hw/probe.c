@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which accelerator does RSA: what the kernel says of its drivers in /proc/crypto. */
+/* Which driver does what, above all the accelerator for RSA: what the kernel says in /proc/crypto. */
 #include "lane.h"
 
 #include <stdlib.h>
@@ -31,30 +31,40 @@ static void take_line(struct entry *entry, const char *line)
         entry->priority = strtol(value, NULL, 10);
 }
 
-/* rsa-generic is this CPU again, slower than OpenSSL; a driver that has not passed the kernel's test is not
- * used by the kernel either. */
-static int is_candidate(const struct entry *entry)
+/* A driver that has not passed the kernel's test is not used by the kernel either. */
+static int is_candidate(const struct entry *entry, const char *name)
 {
-    return strcmp(entry->type, "akcipher") == 0 && strcmp(entry->name, "rsa") == 0 &&
-           strcmp(entry->selftest, "passed") == 0 && strcmp(entry->internal, "yes") != 0;
+    return strcmp(entry->name, name) == 0 && strcmp(entry->selftest, "passed") == 0 &&
+           strcmp(entry->internal, "yes") != 0;
 }
 
-void hw_probe_file(FILE *file, char *driver, size_t size)
+/* type may be NULL. */
+static void find(FILE *file, const char *name, const char *type, struct entry *best)
 {
-    struct entry entry = {0}, best = {.priority = -1};
+    struct entry entry = {0};
     char line[256];
     int more = 1;
 
+    *best = (struct entry){.priority = -1};
     while (more) {
         more = fgets(line, sizeof(line), file) != NULL;
         if (more && line[0] != '\n') {
             take_line(&entry, line);
             continue;
         }
-        if (is_candidate(&entry) && entry.priority > best.priority)
-            best = entry;
+        if (is_candidate(&entry, name) && (type == NULL || strcmp(entry.type, type) == 0) &&
+            entry.priority > best->priority)
+            *best = entry;
         entry = (struct entry){0};
     }
+}
+
+/* rsa-generic is this CPU again, slower than OpenSSL. */
+void hw_probe_file(FILE *file, char *driver, size_t size)
+{
+    struct entry best;
+
+    find(file, "rsa", "akcipher", &best);
     snprintf(driver, size, "%s", strcmp(best.driver, "rsa-generic") != 0 ? best.driver : "");
 }
 
@@ -66,5 +76,18 @@ void hw_probe(char *driver, size_t size)
     if (file == NULL)
         return;
     hw_probe_file(file, driver, size);
+    fclose(file);
+}
+
+void hw_probe_name(const char *name, char *driver, size_t size)
+{
+    FILE *file = fopen("/proc/crypto", "re");
+    struct entry best;
+
+    *driver = '\0';
+    if (file == NULL)
+        return;
+    find(file, name, NULL, &best);
+    snprintf(driver, size, "%s", best.driver);
     fclose(file);
 }

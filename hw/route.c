@@ -72,6 +72,7 @@ struct hw_route {
     pthread_mutex_t lock; /* guards the probe */
     _Atomic int64_t probed_ns;
     _Atomic unsigned epoch; /* counts changes of driver */
+    _Atomic unsigned forks; /* of the process whose operations are in flight */
     char driver[64];
     size_t count;
     struct lane_state lanes[HW_LANES_MAX];
@@ -143,6 +144,7 @@ struct hw_route *hw_route_new(struct hw *hw, const struct hw_lane *const *lanes,
     route->hw = hw;
     route->count = count;
     route->probe = probe;
+    route->forks = hw_fork_count();
     route->cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
     route->stats = stats_new(stats_folder);
     pthread_mutex_init(&route->lock, NULL);
@@ -216,6 +218,24 @@ static void look_around(struct hw_route *route, int64_t now)
     pthread_mutex_unlock(&route->lock);
 }
 
+/* In a child: what its parent's threads were in the middle of does not end here. */
+static void forget_parent(struct hw_route *route)
+{
+    size_t i;
+
+    if (route->forks == hw_fork_count())
+        return;
+    pthread_mutex_lock(&route->lock);
+    if (route->forks != hw_fork_count()) {
+        for (i = 0; i < route->count; i++) {
+            route->lanes[i].in_flight = 0;
+            route->lanes[i].is_tried = 0;
+        }
+        route->forks = hw_fork_count();
+    }
+    pthread_mutex_unlock(&route->lock);
+}
+
 /* ---- what lanes keep for a key ---- */
 
 static void detach(struct hw_attachment *attachment)
@@ -279,6 +299,8 @@ static struct hw_attachment *take_hold(struct hw_route *route, size_t i, struct 
 
     pthread_mutex_lock(&held->lock);
     attachment = held->attached[i];
+    if (attachment != NULL && attachment->forks != hw_fork_count())
+        attachment->users = 0; /* they are the parent's threads */
     if (attachment != NULL && ((attachment->lane->is_accelerator && attachment->epoch != epoch) ||
                                attachment->forks != hw_fork_count()))
         old = retire(held, i);
@@ -460,7 +482,13 @@ static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key
     attachment = take_hold(route, i, held, &result);
     lane->last_ns = begin = now_ns();
     if (attachment != NULL) {
-        result = lane->lane->operate(attachment->state, held, op->in, op->out, timeout_ms(route, lane, held));
+        unsigned ms = timeout_ms(route, lane, held);
+
+        if (lane->lane->is_accelerator)
+            hw_fork_release(); /* it waits for a device, and what it locks meanwhile no child uses */
+        result = lane->lane->operate(attachment->state, held, op->in, op->out, ms);
+        if (lane->lane->is_accelerator)
+            hw_fork_hold();
         let_go(held, attachment);
     }
     end = now_ns();
@@ -501,11 +529,12 @@ static int raise_none(struct hw_route *route, const struct hw_held *held, unsign
     return 0;
 }
 
-int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *op)
+static int operate(struct hw_route *route, struct hw_key *key, struct hw_op *op)
 {
     unsigned tried = 0;
     int i;
 
+    forget_parent(route);
     for (;;) {
         int64_t now = now_ns();
 
@@ -524,6 +553,16 @@ int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *o
             tried |= 1u << i;
         }
     }
+}
+
+int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *op)
+{
+    int ok;
+
+    hw_fork_hold();
+    ok = operate(route, key, op);
+    hw_fork_release();
+    return ok;
 }
 
 void hw_route_print(struct hw_route *route, void (*print)(void *arg, const char *line), void *arg)

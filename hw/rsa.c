@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* RSA signatures and decryption over any backend: encode, one private operation, check. */
 #include "backend.h"
+#include "lane.h"
 #include "pad.h"
 
 #include <openssl/hmac.h>
@@ -18,10 +19,12 @@ static int fetch_digests(struct hw_key *key, const struct hw_rsa_padding *paddin
     const char *unknown = NULL;
 
     *md = *mgf1_md = NULL;
+    hw_fork_hold();
     if (padding->md != NULL && (*md = EVP_MD_fetch(libctx, padding->md, NULL)) == NULL)
         unknown = padding->md;
     else if (padding->mgf1_md != NULL && (*mgf1_md = EVP_MD_fetch(libctx, padding->mgf1_md, NULL)) == NULL)
         unknown = padding->mgf1_md;
+    hw_fork_release();
     if (unknown == NULL) {
         if (*mgf1_md == NULL && *md != NULL && EVP_MD_up_ref(*md))
             *mgf1_md = *md;
@@ -155,6 +158,7 @@ static int encode(struct hw_key *key, const struct hw_rsa_padding *padding, cons
     const char *why = "this padding does not sign";
     int ok = 0;
 
+    hw_fork_hold(); /* the salt's random numbers have locks */
     switch (padding->mode) {
     case HW_RSA_NONE:
         if (digest_len == key->size) {
@@ -177,6 +181,7 @@ static int encode(struct hw_key *key, const struct hw_rsa_padding *padding, cons
     case HW_RSA_TLS:
         break;
     }
+    hw_fork_release();
     if (!ok)
         hw_raise(key->hw, HW_E_BAD_INPUT, "RSA-%d signature: %s", EVP_PKEY_get_bits(key->pkey), why);
     return ok;
@@ -223,31 +228,28 @@ static int rejection_key(struct hw_key *key, const unsigned char *in, size_t in_
     OSSL_LIB_CTX *libctx = hw_libctx(key->hw);
     EVP_MD *sha256 = EVP_MD_fetch(libctx, "SHA256", NULL);
     unsigned char x[RSA_MAX_SIZE] = {0}, y[RSA_MAX_SIZE];
-    unsigned char *seed = NULL;
+    unsigned char *seed = key->rejection_seed, *others = NULL;
     size_t len = 32;
-    int ok = sha256 != NULL && CRYPTO_THREAD_read_lock(key->lock);
+    int ok = sha256 != NULL;
 
     if (!ok)
         goto out;
-    seed = key->rejection_seed;
-    CRYPTO_THREAD_unlock(key->lock);
     if (seed == NULL) {
         ok = (seed = OPENSSL_malloc(len)) != NULL &&
              pad_mgf1_xor(x + 1, key->size - 1, label, sizeof(label) - 1, sha256) && operate_raw(key, x, y) &&
-             EVP_Digest(y, key->size, seed, NULL, sha256, NULL) && CRYPTO_THREAD_write_lock(key->lock);
+             EVP_Digest(y, key->size, seed, NULL, sha256, NULL);
         if (!ok) {
             OPENSSL_clear_free(seed, len);
             goto out;
         }
-        if (key->rejection_seed == NULL) {
-            key->rejection_seed = seed;
-        } else {
-            OPENSSL_clear_free(seed, len);
-            seed = key->rejection_seed;
+        if (!atomic_compare_exchange_strong(&key->rejection_seed, &others, seed)) {
+            OPENSSL_clear_free(seed, len); /* the same as the other thread's */
+            seed = others;
         }
-        CRYPTO_THREAD_unlock(key->lock);
     }
+    hw_fork_hold();
     ok = EVP_Q_mac(libctx, "HMAC", NULL, "SHA256", NULL, seed, len, in, in_len, kdk, 32, &len) != NULL;
+    hw_fork_release();
 out:
     OPENSSL_cleanse(y, sizeof(y));
     EVP_MD_free(sha256);

@@ -257,6 +257,7 @@ static int sealed_prepare(struct hw_key *key)
     struct sealed_key *sealed = key->impl;
     int ok;
 
+    hw_fork_hold();
     pthread_mutex_lock(&sealed->lock);
     ok = key->ops != 0 || get_hold(key, sealed);
     if (ok && key->ops == 0) {
@@ -264,6 +265,7 @@ static int sealed_prepare(struct hw_key *key)
         key->ops = HW_OP_RSA_RAW;
     }
     pthread_mutex_unlock(&sealed->lock);
+    hw_fork_release();
     return ok;
 }
 
@@ -273,12 +275,14 @@ EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key)
     struct sealed_key *sealed = key->impl;
     EVP_PKEY *pkey = NULL;
 
+    hw_fork_hold();
     pthread_mutex_lock(&sealed->lock);
     if (key->held == NULL && unseal(key, sealed))
         key->ops = HW_OP_RSA_RAW;
     if (key->held != NULL && (pkey = hw_held_get0_pkey(key->held)) != NULL)
         EVP_PKEY_up_ref(pkey);
     pthread_mutex_unlock(&sealed->lock);
+    hw_fork_release();
     return pkey;
 }
 

@@ -24,6 +24,7 @@ static const struct option options[] = {
     {"lanes", "SIGNET_LANES", offsetof(struct prov_config, lanes)},
     {"pin", "SIGNET_PIN", offsetof(struct prov_config, pin)},
     {"stats-directory", "SIGNET_STATS_DIRECTORY", offsetof(struct prov_config, stats_directory)},
+    {"kernel-digests", "SIGNET_KERNEL_DIGESTS", offsetof(struct prov_config, kernel_digests)},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -60,6 +61,12 @@ int prov_config_read(struct prov_ctx *ctx)
     if (ctx->config.pin != NULL && strcmp(ctx->config.pin, "auto") != 0 &&
         strcmp(ctx->config.pin, "no") != 0) {
         prov_raise(ctx, HW_E_UNSUPPORTED, "pin = %s: expected auto or no", ctx->config.pin);
+        return 0;
+    }
+    if (ctx->config.kernel_digests != NULL && strcmp(ctx->config.kernel_digests, "yes") != 0 &&
+        strcmp(ctx->config.kernel_digests, "no") != 0) {
+        prov_raise(ctx, HW_E_UNSUPPORTED, "kernel-digests = %s: expected yes or no",
+                   ctx->config.kernel_digests);
         return 0;
     }
     return 1;

@@ -84,6 +84,8 @@ static const OSSL_ALGORITHM *prov_query(void *provctx, int operation, int *no_ca
         return prov_stores;
     case OSSL_OP_RAND:
         return prov_rands;
+    case OSSL_OP_DIGEST:
+        return ctx->digests != NULL ? prov_digests_query(ctx->digests, no_cache) : NULL;
     }
     return NULL;
 }
@@ -93,6 +95,7 @@ static void prov_teardown(void *provctx)
     struct prov_ctx *ctx = provctx;
 
     hw_free(ctx->hw);
+    prov_digests_free(ctx->digests);
     if (ctx->default_provider != NULL)
         OSSL_PROVIDER_unload(ctx->default_provider);
     OSSL_LIB_CTX_free(ctx->libctx);
@@ -189,6 +192,9 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
     };
     ctx->hw = hw_new(&config);
     if (ctx->hw == NULL)
+        goto fail;
+    if (ctx->config.kernel_digests != NULL && strcmp(ctx->config.kernel_digests, "yes") == 0 &&
+        (ctx->digests = prov_digests_new(ctx)) == NULL)
         goto fail;
     *out = prov_dispatch;
     *provctx = ctx;

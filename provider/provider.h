@@ -44,6 +44,7 @@ struct prov_config {
     char *lanes;
     char *pin;
     char *stats_directory;
+    char *kernel_digests;
 };
 
 struct prov_ctx {
@@ -58,7 +59,8 @@ struct prov_ctx {
     int has_message_api; /* libcrypto is 3.4 or later */
     struct prov_config config;
     struct hw_log_file log;
-    _Atomic int has_checked; /* for the default provider beside this one */
+    _Atomic int has_checked;      /* for the default provider beside this one */
+    struct prov_digests *digests; /* NULL: not offered */
     struct hw *hw;
 };
 
@@ -120,6 +122,14 @@ OSSL_FUNC_keymgmt_gen_init_fn prov_gen_init_rsa, prov_gen_init_rsa_pss;
  * an error if there is none for this digest. */
 unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen,
                                  size_t *len);
+
+/* ---- digest.c ---- */
+
+/* NULL: raised. */
+struct prov_digests *prov_digests_new(struct prov_ctx *ctx);
+void prov_digests_free(struct prov_digests *digests);
+/* The kernel's digests, if no program can get them without asking for them: see there. */
+const OSSL_ALGORITHM *prov_digests_query(struct prov_digests *digests, int *no_cache);
 
 /* ---- the tables that provider.c offers ---- */
 

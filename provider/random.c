@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The TPM's random numbers as a seed source for OpenSSL's generators. Opt-in: it is used only where the
- * configuration names it,
+ * The random numbers of the TPM and of the kernel's crypto API as seed sources for OpenSSL's generators.
+ * Opt-in: one is used only where the configuration names it,
  *
  *   [random]
- *   seed = SIGNET-SEED
+ *   seed = SIGNET-SEED (the TPM's) or SIGNET-KERNEL-SEED
  *   seed_properties = provider=signet
  *
  * under a name of its own, so that no fetch of "SEED-SRC" can end up here by the order of providers.
@@ -14,21 +14,36 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+typedef int source(struct hw *hw, unsigned char *out, size_t len);
+
 struct seed {
     struct prov_ctx *ctx;
+    source *random;
     int state; /* EVP_RAND_STATE_… */
 };
 
-static void *seed_newctx(void *provctx, void *parent, const OSSL_DISPATCH *parent_calls)
+static void *seed_new(void *provctx, void *parent, source *random)
 {
     struct seed *seed;
 
-    (void)parent_calls;
     if (parent != NULL || (seed = OPENSSL_zalloc(sizeof(*seed))) == NULL)
         return NULL;
     seed->ctx = provctx;
+    seed->random = random;
     seed->state = EVP_RAND_STATE_UNINITIALISED;
     return seed;
+}
+
+static void *seed_newctx_tpm(void *provctx, void *parent, const OSSL_DISPATCH *parent_calls)
+{
+    (void)parent_calls;
+    return seed_new(provctx, parent, hw_random);
+}
+
+static void *seed_newctx_kernel(void *provctx, void *parent, const OSSL_DISPATCH *parent_calls)
+{
+    (void)parent_calls;
+    return seed_new(provctx, parent, hw_kernel_random);
 }
 
 static void seed_freectx(void *vctx)
@@ -67,7 +82,7 @@ static int seed_generate(void *vctx, unsigned char *out, size_t len, unsigned st
     (void)prediction_resistance;
     (void)adin;
     (void)adin_len;
-    return hw_random(seed->ctx->hw, out, len);
+    return seed->random(seed->ctx->hw, out, len);
 }
 
 static size_t seed_get_seed(void *vctx, unsigned char **out, int entropy, size_t min_len, size_t max_len,
@@ -83,7 +98,7 @@ static size_t seed_get_seed(void *vctx, unsigned char **out, int entropy, size_t
     if (len == 0 || len > max_len)
         return 0;
     buf = OPENSSL_secure_malloc(len);
-    if (buf == NULL || !hw_random(seed->ctx->hw, buf, len)) {
+    if (buf == NULL || !seed->random(seed->ctx->hw, buf, len)) {
         OPENSSL_secure_free(buf);
         return 0;
     }
@@ -139,23 +154,27 @@ static const OSSL_PARAM *seed_gettable_ctx_params(void *vctx, void *provctx)
     return params;
 }
 
-static const OSSL_DISPATCH seed_dispatch[] = {
-    PROV_FN(OSSL_FUNC_RAND_NEWCTX, seed_newctx),
-    PROV_FN(OSSL_FUNC_RAND_FREECTX, seed_freectx),
-    PROV_FN(OSSL_FUNC_RAND_INSTANTIATE, seed_instantiate),
-    PROV_FN(OSSL_FUNC_RAND_UNINSTANTIATE, seed_uninstantiate),
-    PROV_FN(OSSL_FUNC_RAND_GENERATE, seed_generate),
-    PROV_FN(OSSL_FUNC_RAND_GET_SEED, seed_get_seed),
-    PROV_FN(OSSL_FUNC_RAND_CLEAR_SEED, seed_clear_seed),
-    PROV_FN(OSSL_FUNC_RAND_ENABLE_LOCKING, seed_nop_lock),
-    PROV_FN(OSSL_FUNC_RAND_LOCK, seed_nop_lock),
-    PROV_FN(OSSL_FUNC_RAND_UNLOCK, seed_nop_unlock),
-    PROV_FN(OSSL_FUNC_RAND_GET_CTX_PARAMS, seed_get_ctx_params),
-    PROV_FN(OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, seed_gettable_ctx_params),
-    {0, NULL},
-};
+#define SEED_DISPATCH(source)                                                                                \
+    static const OSSL_DISPATCH seed_dispatch_##source[] = {                                                  \
+        PROV_FN(OSSL_FUNC_RAND_NEWCTX, seed_newctx_##source),                                                \
+        PROV_FN(OSSL_FUNC_RAND_FREECTX, seed_freectx),                                                       \
+        PROV_FN(OSSL_FUNC_RAND_INSTANTIATE, seed_instantiate),                                               \
+        PROV_FN(OSSL_FUNC_RAND_UNINSTANTIATE, seed_uninstantiate),                                           \
+        PROV_FN(OSSL_FUNC_RAND_GENERATE, seed_generate),                                                     \
+        PROV_FN(OSSL_FUNC_RAND_GET_SEED, seed_get_seed),                                                     \
+        PROV_FN(OSSL_FUNC_RAND_CLEAR_SEED, seed_clear_seed),                                                 \
+        PROV_FN(OSSL_FUNC_RAND_ENABLE_LOCKING, seed_nop_lock),                                               \
+        PROV_FN(OSSL_FUNC_RAND_LOCK, seed_nop_lock),                                                         \
+        PROV_FN(OSSL_FUNC_RAND_UNLOCK, seed_nop_unlock),                                                     \
+        PROV_FN(OSSL_FUNC_RAND_GET_CTX_PARAMS, seed_get_ctx_params),                                         \
+        PROV_FN(OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, seed_gettable_ctx_params),                               \
+        {0, NULL},                                                                                           \
+    }
+SEED_DISPATCH(tpm);
+SEED_DISPATCH(kernel);
 
 const OSSL_ALGORITHM prov_rands[] = {
-    {"SIGNET-SEED", PROV_PROPERTIES, seed_dispatch, "seed from the TPM's random number generator"},
+    {"SIGNET-SEED", PROV_PROPERTIES, seed_dispatch_tpm, "seed from the TPM's random number generator"},
+    {"SIGNET-KERNEL-SEED", PROV_PROPERTIES, seed_dispatch_kernel, "seed from the kernel's crypto API"},
     {NULL, NULL, NULL, NULL},
 };

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs the Debian packages that the named sets need; the only place that does. Debian 12 and 13.
-# Usage: packages.sh SET…    (build demo test fuzz debian13 bench board)
+# Usage: packages.sh SET…    (build demo test fuzz debian13 bench board board_arm64)
 # With everything in place it changes nothing and needs no root; otherwise it asks sudo for it.
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libssl-dev libtss2-dev libcunit1-dev libsqlite3-dev libedit-dev
-    libjansson-dev libcurl4-openssl-dev libkeyutils-dev libevent-dev libc-ares-dev)
+    libjansson-dev libcurl4-openssl-dev libkeyutils-dev libkcapi-dev libevent-dev libc-ares-dev)
 demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 # shellcheck disable=SC2034 # the sets below are read by name
 {
@@ -18,7 +18,9 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
     # The emulated router: its kernel is downloaded by tests/board/board.sh and not installed; the headers build modules.
-    board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils)
+    board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils e2fsprogs dkms)
+    # Its arm64 brother takes the rest from packages that tests/board/arm64.sh unpacks and does not install.
+    board_arm64=("${board[@]}" qemu-system-arm gcc-aarch64-linux-gnu)
 }
 
 # Debian 13 has OpenSSL's old algorithms, which old PKCS #12 files use, in a package of their own.
@@ -50,11 +52,11 @@ enabled_services() {
     fi
 }
 
-(($#)) || die "which set? build demo test fuzz debian13 bench board"
+(($#)) || die "which set? build demo test fuzz debian13 bench board board_arm64"
 wanted=()
 for set in "$@"; do
     case $set in
-    build | demo | test | fuzz | debian13 | bench | board) ;;
+    build | demo | test | fuzz | debian13 | bench | board | board_arm64) ;;
     *) die "no such set: $set" ;;
     esac
     declare -n names=$set

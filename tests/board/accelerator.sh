@@ -63,10 +63,14 @@ check "forked before the first use" "$PROGRAMS/sign_fork" before 4 2 10 "$T/2048
 check "forked after it" "$PROGRAMS/sign_fork" after 4 2 10 "$T/2048.pem"
 check "signals in the middle of asynchronous I/O" "$PROGRAMS/sign_load" --signals 8 5 "$T/2048.pem"
 cat "$OUT"
+check "forks in the middle of asynchronous I/O" "$PROGRAMS/sign_load" --signals --forks 6 5 "$T/2048.pem"
+cat "$OUT"
 ssl_conf "default signet" "lanes = keyring cpu"
 check "threads, by the keyring" "$PROGRAMS/sign_threads" 16 20 "$T/2048.pem" "$T/1024.pem"
 check "forked after the first use, by the keyring" "$PROGRAMS/sign_fork" after 4 2 10 "$T/2048.pem"
 check "signals" "$PROGRAMS/sign_load" --signals 8 5 "$T/2048.pem"
+check "forks in the middle of operations, by the keyring" "$PROGRAMS/sign_load" --signals --forks 6 5 "$T/2048.pem"
+cat "$OUT"
 
 # nginx: the workers count in the master's file.
 ssl_conf

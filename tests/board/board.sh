@@ -3,13 +3,15 @@
 #
 # The board: an emulated router in QEMU (no KVM needed). It boots Debian's own kernel in seconds, has a TPM 2.0 (swtpm
 # behind tpm-tis: /dev/tpm0, /dev/tpmrm0), an accelerator for RSA (emulated; see pka/), and this machine's file system as
-# its root, with its writes kept apart in memory: programs and libraries are the ones installed here.
+# its root, with its writes kept apart in memory: programs and libraries are the ones installed here. The arm64 board has
+# a root of its own, with this work tree in the same folder as here; see arch/.
 #
 # Usage: board.sh [OPTION...] [COMMAND...]
 # Runs COMMAND as root on the board, in the same folder, with its output and exit status; without one, a shell on this
 # terminal. On the board, SIGNET_BOARD is a folder that both sides can write.
 #
-#   --prepare       only what needs to be done once: the kernel, the modules, the initramfs
+#   --arch ARCH     amd64, or arm64, for which tests/board/cross_build.sh builds Signet (SIGNET_BOARD_ARCH, or amd64)
+#   --prepare       only what needs to be done once: the kernel, the modules, the initramfs, arm64's root
 #   --tpm-log       log each command that reaches the TPM, in $SIGNET_BOARD/tpm.commands
 #   --no-tpm        a board without a TPM
 #   --no-pka        a board without an accelerator
@@ -17,8 +19,13 @@
 #   --depth N       of its queue (32)
 #   --cpus N        processors (2)
 #   --memory MIB    (1024)
+#   --kernel-args A for the kernel's command line
+#   --memory-file F what the board's memory is: a file, to be looked at from this side
 #   --timeout S     seconds until the board is switched off (600); exit status 124 then
+#   --disk FILE     a disk, /dev/vda: what the board has written to it outlives the board, however that ends
 #   --folder DIR    $SIGNET_BOARD, kept afterwards; it holds kernel.log, and tpm/, the TPM's state
+#
+# The power is cut by kill -9 of the process in DIR/qemu.pid.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,12 +39,20 @@ die() {
 progress() { if [[ -t 2 ]]; then echo "board: $*" >&2; fi; }
 
 cpus=2 memory=1024 timeout=600 tpm=yes pka=yes engines=2 depth=32
-folder='' tpm_log='' only_prepare=''
+folder='' disk='' tpm_log='' only_prepare='' kernel_args='' memory_file='' arch=${SIGNET_BOARD_ARCH:-amd64}
 while (($#)); do
     case $1 in
-    --cpus | --memory | --timeout | --folder | --engines | --depth)
+    --arch | --cpus | --memory | --timeout | --folder | --disk | --engines | --depth)
         (($# > 1)) || die "$1 needs a value"
         declare "${1#--}=$2"
+        shift 2
+        ;;
+    --kernel-args | --memory-file)
+        (($# > 1)) || die "$1 needs a value"
+        case $1 in
+        --kernel-args) kernel_args=$2 ;;
+        --memory-file) memory_file=$2 ;;
+        esac
         shift 2
         ;;
     --prepare | --tpm-log | --no-tpm | --no-pka)
@@ -57,27 +72,45 @@ while (($#)); do
     *) break ;;
     esac
 done
-[[ $(uname -m) == x86_64 ]] || die "this board is an x86-64 machine and takes its programs from this one, which is not"
+[[ $(uname -m) == x86_64 ]] || die "the boards' modules, and the amd64 board's programs, come from an x86-64 machine"
 
 # ---- once: a kernel, which is unpacked and not installed, and an initramfs ----
 
 # The kernel that Debian's headers on this machine are for: out-of-tree modules are built with them.
-version=$(dpkg-query --show --showformat='${Depends}' linux-headers-amd64 2>/dev/null | grep -oE '[0-9][^ ]*-amd64' | head -n 1) ||
+release=$(dpkg-query --show --showformat='${Depends}' linux-headers-amd64 2>/dev/null | grep -oE '[0-9][^ ]*-amd64' | head -n 1) ||
     die "linux-headers-amd64 is not installed: tests/packages.sh board"
+release=${release%-amd64}
+version=$release-$arch
 kernel=$depot/kernel-$version
 initramfs=$depot/initramfs-$version.gz
+
+# What differs by the processor:
+#   emulator=(COMMAND...) console tpm_device     QEMU, the kernel's name of its serial port, QEMU's of the TPM
+#   system busybox           the folder that is the board's root, and the busybox for its initramfs
+#   modules=(FOLDER...) kbuild=(...)             out-of-tree modules and what make is told for them
+#   download PACKAGE         into the folder it is in
+#   get_headers FOLDER       the headers of the kernel that is unpacked there, $headers once it is $kernel
+#   get_system               makes $system
+[[ -e $here/arch/$arch.sh ]] || die "no such architecture: $arch"
+# shellcheck source=arch/arm64.sh
+. "$here/arch/$arch.sh"
+
+# unpack PACKAGE FOLDER
+unpack() {
+    (cd "$2" && download "$1" 2>log) || { cat "$2/log" >&2 && die "$1 can't be downloaded"; }
+    dpkg -x "$2/$1"_*.deb "$2"
+    rm "$2"/*.deb "$2/log"
+}
 
 get_kernel() {
     local new=$kernel.new
     rm -rf "$new"
     mkdir -p "$new"
     progress "getting Debian's kernel $version"
-    (cd "$new" && apt-get download -qq "linux-image-$version" 2>"$new/log") ||
-        { cat "$new/log" >&2 && die "linux-image-$version can't be downloaded"; }
-    dpkg -x "$new"/linux-image-*.deb "$new"
-    rm "$new"/*.deb "$new/log"
+    unpack "linux-image-$version" "$new"
     # Debian 13 has /usr/lib/modules
     [[ -d $new/lib/modules ]] || ln -s usr/lib "$new/lib"
+    get_headers "$new"
     /sbin/depmod -b "$new" "$version"
     mv "$new" "$kernel"
 }
@@ -87,7 +120,7 @@ make_initramfs() {
     local work file n=100
     work=$(mktemp -d "$depot/initramfs.XXXXXX")
     mkdir -p "$work"/{bin,dev,proc,sys,modules,root}
-    cp "$(command -v busybox)" "$work/bin/busybox"
+    cp "$busybox" "$work/bin/busybox"
     cp "$here/init" "$work/init"
     while read -r file; do
         n=$((n + 1))
@@ -106,7 +139,6 @@ make_initramfs() {
 }
 
 # Signet's own module and the driver of the emulated accelerator, where modprobe finds them.
-modules=(hw/kmod tests/board/pka)
 build_modules() {
     local source build stamp=$depot/modules-$version
     if [[ -e $stamp && -z $(cd "$root" && find "${modules[@]}" -newer "$stamp") ]]; then return; fi
@@ -117,7 +149,7 @@ build_modules() {
         mkdir -p "$build"
         cp -R "$root/$source/." "$build"
         progress "building the kernel modules of $source"
-        make -s -C "/usr/src/linux-headers-$version" M="$build" modules >"$build/log" 2>&1 ||
+        make -s -C "$headers" "${kbuild[@]}" M="$build" modules >"$build/log" 2>&1 ||
             { cat "$build/log" >&2 && die "the modules of $source can't be built"; }
         cp "$build"/*.ko "$kernel/lib/modules/$version/extra/"
     done
@@ -130,6 +162,7 @@ prepare() {
     mkdir -p "$depot"
     exec {lock}>"$depot/lock"
     flock "$lock"
+    get_system
     [[ -d $kernel ]] || get_kernel
     [[ $initramfs -nt $here/init && $initramfs -nt $here/board.sh ]] || make_initramfs
     build_modules
@@ -161,7 +194,7 @@ else
     folder=$(mktemp -d "${TMPDIR:-/tmp}/signet-board.XXXXXX")
     made_folder=yes
 fi
-rm -f "$folder"/{pka.socket,silicon.socket,status,stdout,stderr,kernel.log,command}
+rm -f "$folder"/{pka.socket,silicon.socket,qemu.pid,status,stdout,stderr,kernel.log,command}
 
 # wait_for WHAT FILE
 wait_for() {
@@ -173,14 +206,25 @@ wait_for() {
     die "$1 does not start"
 }
 
-arguments=(-accel "tcg,thread=multi" -machine pc -cpu max -smp "$cpus" -m "$memory" -no-reboot -display none
-    -nodefaults -monitor none
+arguments=(-accel "tcg,thread=multi" -smp "$cpus" -m "$memory" -no-reboot -display none -nodefaults -monitor none
+    -pidfile "$folder/qemu.pid"
     -kernel "$kernel/boot/vmlinuz-$version" -initrd "$initramfs"
-    -append "console=ttyS0 quiet panic=-1 board.kernel=$kernel"
     -serial "file:$folder/kernel.log"
-    -virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"
+    -virtfs "local,path=$system,mount_tag=root,security_model=none,readonly=on,multidevs=remap"
     -virtfs "local,path=$folder,mount_tag=board,security_model=none"
     -device virtio-serial-pci)
+append="console=$console quiet panic=-1 board.kernel=$kernel $kernel_args"
+if [[ $system != / ]]; then
+    [[ $PWD/ == "$root"/* ]] || die "the $arch board has this work tree only, and not $PWD"
+    append+=" board.tree=$root"
+    arguments+=(-virtfs "local,path=$root,mount_tag=tree,security_model=none,readonly=on,multidevs=remap")
+fi
+arguments+=(-append "$append")
+
+if [[ $memory_file ]]; then
+    arguments+=(-object "memory-backend-file,id=memory,size=${memory}M,mem-path=$memory_file,share=on"
+        -machine memory-backend=memory)
+fi
 
 if [[ $tpm ]]; then
     mkdir -p "$folder/tpm"
@@ -193,7 +237,7 @@ if [[ $tpm ]]; then
     pids+=($!)
     wait_for swtpm "$folder/tpm.socket"
     arguments+=(-chardev "socket,id=tpm,path=$folder/tpm.socket" -tpmdev "emulator,id=tpm,chardev=tpm"
-        -device "tpm-tis,tpmdev=tpm")
+        -device "$tpm_device,tpmdev=tpm")
 fi
 
 if [[ $pka ]]; then
@@ -209,6 +253,11 @@ if [[ $pka ]]; then
         -device "virtserialport,chardev=silicon,name=silicon")
 fi
 
+if [[ $disk ]]; then
+    # unsafe: of no consequence, as this machine's power is not what is cut.
+    arguments+=(-drive "if=none,id=disk,format=raw,cache=unsafe,file=$disk" -device "virtio-blk-pci,drive=disk")
+fi
+
 cp "$here/start" "$folder/start"
 # What the board is to run: the caller's folder, environment and words.
 {
@@ -220,6 +269,8 @@ cp "$here/start" "$folder/start"
         esac
     done < <(env -0)
     printf 'export SIGNET_BOARD=/run/board\n'
+    # What is to be tested is built for the board.
+    if [[ $arch != amd64 ]]; then printf 'export SIGNET_BUILD=%q\n' "$root/build-$arch"; fi
     # sbin, too: one is root there
     printf 'export PATH=%q:/usr/local/sbin:/usr/sbin:/sbin\n' "$PATH"
     printf 'cd %q\n' "$PWD"
@@ -237,7 +288,7 @@ if (($#)); then
     arguments+=(-chardev "file,id=stdout,path=$folder/stdout" -device "virtserialport,chardev=stdout,name=stdout"
         -chardev "file,id=stderr,path=$folder/stderr" -device "virtserialport,chardev=stderr,name=stderr")
     status=0
-    timeout --foreground -k 5 "$timeout" qemu-system-x86_64 "${arguments[@]}" </dev/null 2>"$folder/qemu.log" ||
+    timeout --foreground -k 5 "$timeout" "${emulator[@]}" "${arguments[@]}" </dev/null 2>"$folder/qemu.log" ||
         status=$?
     # Whatever the board has written is read; the pipes' writers have gone with QEMU.
     if ! [[ -s $folder/status ]]; then pids+=("${readers[@]}"); else wait "${readers[@]}"; fi
@@ -247,7 +298,7 @@ if (($#)); then
     fi
 else
     arguments+=(-chardev "stdio,id=terminal,signal=off" -device "virtconsole,chardev=terminal")
-    qemu-system-x86_64 "${arguments[@]}" || :
+    "${emulator[@]}" "${arguments[@]}" || :
 fi
 if ! [[ -s $folder/status ]]; then
     cat "$folder/qemu.log" >&2 2>/dev/null || :

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # For the tests that run on the board. A script sources this file first, perhaps after setting BOARD=(OPTION...), options
-# of board.sh. Started here, it runs itself on the board; there it has what tests/lib.sh offers. When it ends, the
-# kernel must have had nothing to complain about.
+# of board.sh. Started here, it runs itself on the board, with SIGNET_BOARD_ARCH=arm64 on the arm64 board; there it has
+# what tests/lib.sh offers. When it ends, the kernel must have had nothing to complain about.
 if [[ -z ${SIGNET_BOARD:-} ]]; then
     exec "$(dirname "${BASH_SOURCE[0]}")/board.sh" ${BOARD[@]+"${BOARD[@]}"} bash "$(realpath "$0")" "$@"
 fi
@@ -12,16 +12,16 @@ SHARED=$SIGNET_BOARD # tests/lib.sh clears what is Signet's
 # shellcheck source=../lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-# The kernel's complaints: oopses, warnings, leaks, hung tasks.
+# The kernel's complaints: oopses, warnings, damaged memory, leaks, hung tasks.
 kernel_complaints() {
-    dmesg | grep -E 'BUG|Oops|WARNING|Call Trace|general protection|KASAN|use-after-free|unreferenced object|hung_task|blocked for more than'
+    dmesg | grep -E 'BUG|Oops|WARNING|Call Trace|general protection|KASAN|use-after-free|unreferenced object|hung_task|blocked for more than|memory corruption'
 }
 
 on_board_exit() {
-    local status=$?
-    if kernel_complaints >/dev/null; then
+    local status=$? complaints
+    if complaints=$(kernel_complaints); then
         dmesg | tail -n 60 >&2
-        echo "FAILED: the kernel complains, see above" >&2
+        echo "FAILED: the kernel complains, see above: $complaints" >&2
         status=1
     fi
     (exit "$status")

@@ -138,6 +138,22 @@ static void custody(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(raised, "gold"));
 }
 
+static void kernel_digests(void)
+{
+    memset(section, 0, sizeof(section));
+    section[0][0] = "kernel-digests";
+    section[0][1] = "yes";
+    CU_ASSERT(read_config());
+    CU_ASSERT_STRING_EQUAL(ctx.config.kernel_digests, "yes");
+    setenv("SIGNET_KERNEL_DIGESTS", "no", 1);
+    CU_ASSERT(read_config());
+    CU_ASSERT_STRING_EQUAL(ctx.config.kernel_digests, "no");
+    setenv("SIGNET_KERNEL_DIGESTS", "1", 1);
+    CU_ASSERT_FALSE(read_config());
+    CU_ASSERT_PTR_NOT_NULL(strstr(raised, "yes or no"));
+    unsetenv("SIGNET_KERNEL_DIGESTS");
+}
+
 static void log_settings(void)
 {
     static const struct {
@@ -168,9 +184,13 @@ static void log_settings(void)
 int main(void)
 {
     CU_TestInfo tests[] = {
-        {"nothing set", nothing_set},   {"section and environment", section_and_environment},
-        {"every option", every_option}, {"custody", custody},
-        {"log", log_settings},          CU_TEST_INFO_NULL,
+        {"nothing set", nothing_set},
+        {"section and environment", section_and_environment},
+        {"every option", every_option},
+        {"custody", custody},
+        {"log", log_settings},
+        {"kernel-digests", kernel_digests},
+        CU_TEST_INFO_NULL,
     };
     int status = unit_run("config", tests);
 

@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#define SIZE 128
+#define SIZE 64 /* of the key: the times below are for a slow processor, too */
 
 static struct unit unit;
 static struct hw_key *key;
@@ -131,6 +132,21 @@ static int signs(struct hw_route *route, unsigned times)
     return good == times;
 }
 
+static unsigned now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (unsigned)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+/* A lane was used so many times before its breaker opened. Where what follows takes seconds, on an emulated
+ * processor, the breaker may have let one operation through after a second, and one after two more. */
+static void was_left_alone_after(unsigned calls, unsigned since_ms)
+{
+    CU_ASSERT(fast.calls >= calls && fast.calls <= calls + (now_ms() - since_ms) / 1000);
+}
+
 static void the_faster_one(void)
 {
     struct hw_route *route = open_route(NULL);
@@ -175,10 +191,11 @@ static void it_fails(void)
 static void it_lies(void)
 {
     struct hw_route *route = open_route(NULL);
+    unsigned start = now_ms();
 
     fast.flips = 1;
     CU_ASSERT(signs(route, 40));
-    CU_ASSERT_EQUAL(fast.calls, 1);
+    was_left_alone_after(1, start);
     close_route(route);
 
     route = open_route("accelerator");
@@ -191,10 +208,11 @@ static void it_lies(void)
 static void it_says_nothing(void)
 {
     struct hw_route *route = open_route(NULL);
+    unsigned start = now_ms();
 
     fast.result = LANE_SILENT;
     CU_ASSERT(signs(route, 40));
-    CU_ASSERT_EQUAL(fast.calls, 1);
+    was_left_alone_after(1, start);
     close_route(route);
 }
 

@@ -28,7 +28,13 @@
 
 #define PRIORITY  300
 #define QUEUE_MAX 128
-#define TIMEOUT   (5 * HZ)
+
+static unsigned int timeout = 5;
+module_param(timeout, uint, 0644);
+MODULE_PARM_DESC(timeout, "seconds until a request is given up");
+static bool short_results;
+module_param(short_results, bool, 0644);
+MODULE_PARM_DESC(short_results, "results come without leading zeros, as some drivers have it");
 
 struct pka_key {
 	u32 size, has_private, has_crt;
@@ -214,6 +220,16 @@ static int error_of(u32 status)
 	}
 }
 
+static void put_result(struct akcipher_request *req, const u8 *out, u32 size)
+{
+	while (short_results && size && !*out) {
+		out++;
+		size--;
+	}
+	req->dst_len = size;
+	sg_copy_from_buffer(req->dst, sg_nents(req->dst), out, size);
+}
+
 /* Takes an answered or overdue request from its slot; NULL if there is none. With pka.lock held. */
 static struct akcipher_request *take_answer(u32 i, int *err)
 {
@@ -222,13 +238,11 @@ static struct akcipher_request *take_answer(u32 i, int *err)
 	struct akcipher_request *req = work->req;
 	bool is_done = (req || work->is_lost) && smp_load_acquire(&slot->done) == work->generation;
 
-	if (!is_done && (!req || time_before(jiffies, work->since + TIMEOUT)))
+	if (!is_done && (!req || time_before(jiffies, work->since + READ_ONCE(timeout) * HZ)))
 		return NULL;
 	*err = is_done ? error_of(READ_ONCE(slot->status)) : -ETIMEDOUT;
-	if (req && !*err) {
-		req->dst_len = work->size;
-		sg_copy_from_buffer(req->dst, sg_nents(req->dst), slot->out + PKA_SIZE_MAX - work->size, work->size);
-	}
+	if (req && !*err)
+		put_result(req, slot->out + PKA_SIZE_MAX - work->size, work->size);
 	work->req = NULL;
 	work->is_lost = !is_done;
 	if (is_done)

@@ -25,38 +25,23 @@
  * that may use it, which a request keeps alive to its end. So the key does not change during an
  * operation, and requests need no lock.
  */
-#include <crypto/akcipher.h>
-#include <crypto/if_alg.h>
+#include "algif_akcipher.h"
+
 #include <crypto/internal/rsa.h>
-#include <linux/completion.h>
-#include <linux/highmem.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net.h>
-#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
-#include <linux/uio.h>
-#include <linux/version.h>
-#include <linux/workqueue.h>
 #include <net/sock.h>
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "Linux 6.1 or later is needed"
-#endif
 
 /* Bytes of DER; af_alg itself accepts no more than net.core.optmem_max. */
 #define KEY_MAX (16 * 1024)
-/* Bytes: 16384 bits, as many as the kernel's own arithmetic accepts. */
-#define MODULUS_MAX 2048
-/* That a result can lie in. */
-#define PAGES_MAX (DIV_ROUND_UP(MODULUS_MAX, PAGE_SIZE) + 1)
-
-/* What a bound socket has. */
-struct bound {
-	struct crypto_akcipher *tfm;
-	unsigned int size; /* bytes of the modulus; 0: there is no key */
-};
+/* More of the input follows: said by the caller, or by splice() of a pipe with several buffers. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define MORE (MSG_MORE | MSG_SENDPAGE_NOTLAST)
+#else
+#define MORE MSG_MORE
+#endif
 
 /* What an operation socket has: the input of the next operation, under the socket's lock. */
 struct op {
@@ -66,196 +51,6 @@ struct op {
 	bool has_begun; /* a message has said which operation it is */
 	bool is_whole;	/* and the last part of the input has come */
 };
-
-/* Whether a synchronous request still has someone waiting for it. */
-enum { WAITING, DONE, ABANDONED };
-
-struct request {
-	struct sock *sk;    /* the operation socket */
-	struct kiocb *iocb; /* NULL: synchronous */
-	u8 *input, *output;
-	unsigned int size;
-	int err;
-
-	atomic_t state;
-	struct completion completion;
-
-	/* Where the result of an asynchronous request goes. */
-	struct page *pages[PAGES_MAX];
-	unsigned int n_pages, offset;
-	struct work_struct work;
-
-	struct scatterlist src, dst;
-	struct akcipher_request areq; /* last: the driver's own context follows */
-};
-
-/* Ends asynchronous requests. A driver may report the end in interrupt context, where neither a
- * page can be marked as written nor the last reference to a socket be dropped. */
-static struct workqueue_struct *finish_queue;
-
-static struct bound *sk_bound(struct sock *sk)
-{
-	return alg_sk(alg_sk(sk)->parent)->private;
-}
-
-/* ---- a request ---- */
-
-static void request_free(struct request *r)
-{
-	struct sock *sk = r->sk;
-
-	if (r->n_pages)
-		unpin_user_pages_dirty_lock(r->pages, r->n_pages, false);
-	if (r->input)
-		sock_kzfree_s(sk, r->input, r->size);
-	if (r->output)
-		sock_kzfree_s(sk, r->output, r->size);
-	sock_kzfree_s(sk, r, sizeof(*r) + crypto_akcipher_reqsize(sk_bound(sk)->tfm));
-	sock_put(sk);
-}
-
-static struct request *request_new(struct sock *sk)
-{
-	struct bound *bound = sk_bound(sk);
-	unsigned int len = sizeof(struct request) + crypto_akcipher_reqsize(bound->tfm);
-	struct request *r = sock_kmalloc(sk, len, GFP_KERNEL);
-
-	if (!r)
-		return NULL;
-	memset(r, 0, len);
-	sock_hold(sk);
-	r->sk = sk;
-	r->size = bound->size;
-	init_completion(&r->completion);
-	/* Memory of its own, as a device may write to it; zeroed, as it may write less than it
-	 * says. */
-	r->output = sock_kmalloc(sk, r->size, GFP_KERNEL);
-	if (!r->output) {
-		request_free(r);
-		return NULL;
-	}
-	memset(r->output, 0, r->size);
-	return r;
-}
-
-/* Makes the result as long as the modulus: the driver's is an integer that may have fewer bytes. */
-static int request_result(struct request *r)
-{
-	unsigned int len = r->areq.dst_len;
-
-	if (r->err)
-		return r->err;
-	if (len > r->size)
-		return -EIO;
-	memmove(r->output + r->size - len, r->output, len);
-	memset(r->output, 0, r->size - len);
-	return 0;
-}
-
-static void request_finish(struct work_struct *work)
-{
-	struct request *r = container_of(work, struct request, work);
-	struct kiocb *iocb = r->iocb;
-	unsigned int i, done = 0, offset = r->offset;
-	int err = request_result(r);
-	long ret = err ? err : (long)r->size;
-
-	if (iocb && !err) {
-		for (i = 0; i < r->n_pages; i++) {
-			unsigned int n = min_t(unsigned int, r->size - done, PAGE_SIZE - offset);
-
-			memcpy_to_page(r->pages[i], offset, r->output + done, n);
-			done += n;
-			offset = 0;
-		}
-		unpin_user_pages_dirty_lock(r->pages, r->n_pages, true);
-		r->n_pages = 0;
-	}
-	/* First, so that the caller finds nothing in use any more; the iocb still holds the file
-	 * and thus the socket. */
-	request_free(r);
-	if (iocb)
-		iocb->ki_complete(iocb, ret);
-}
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-static void request_done(void *data, int err)
-{
-	struct request *r = data;
-#else
-static void request_done(struct crypto_async_request *base, int err)
-{
-	struct request *r = base->data;
-#endif
-
-	/* It has left the driver's backlog. */
-	if (err == -EINPROGRESS)
-		return;
-	r->err = err;
-	if (r->iocb || atomic_xchg(&r->state, DONE) == ABANDONED)
-		queue_work(finish_queue, &r->work);
-	else
-		complete(&r->completion);
-}
-
-/* Returns what the driver does; -EINPROGRESS: request_done will be called, or has been. */
-static int request_submit(struct request *r, u32 kind, unsigned int len)
-{
-	int err;
-
-	sg_init_one(&r->src, r->input, len);
-	sg_init_one(&r->dst, r->output, r->size);
-	INIT_WORK(&r->work, request_finish);
-	akcipher_request_set_tfm(&r->areq, sk_bound(r->sk)->tfm);
-	akcipher_request_set_callback(
-		&r->areq, CRYPTO_TFM_REQ_MAY_SLEEP | CRYPTO_TFM_REQ_MAY_BACKLOG, request_done, r);
-	akcipher_request_set_crypt(&r->areq, &r->src, &r->dst, len, r->size);
-	err = kind == ALG_OP_ENCRYPT ? crypto_akcipher_encrypt(&r->areq)
-				     : crypto_akcipher_decrypt(&r->areq);
-	/* With MAY_BACKLOG, EBUSY is a request that waits for its turn. */
-	return err == -EBUSY ? -EINPROGRESS : err;
-}
-
-/* Only a fatal signal and SO_RCVTIMEO end the wait early: the input is used up, so there is nothing
- * to restart. On an error the request is not the caller's any more. */
-static int request_wait(struct request *r)
-{
-	long left = wait_for_completion_killable_timeout(&r->completion, r->sk->sk_rcvtimeo);
-
-	if (left > 0)
-		return 0;
-	if (atomic_xchg(&r->state, ABANDONED) == WAITING)
-		return left ? -EINTR : -EAGAIN;
-	/* It ends at this moment. */
-	wait_for_completion(&r->completion);
-	return 0;
-}
-
-/* Pins the pages that the result goes to. Returns 1 if it does not go to one stretch of the
- * caller's memory; then the request has to be a synchronous one. */
-static int request_pin(struct request *r, struct iov_iter *to)
-{
-	unsigned long start;
-	int n, pinned;
-
-	if (!user_backed_iter(to) || iov_iter_single_seg_count(to) < r->size)
-		return 1;
-	if (iter_is_ubuf(to))
-		start = (unsigned long)to->ubuf + to->iov_offset;
-	else
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-		start = (unsigned long)iter_iov_addr(to);
-#else
-		start = (unsigned long)iov_iter_iovec(to).iov_base;
-#endif
-	r->offset = offset_in_page(start);
-	n = DIV_ROUND_UP(r->offset + r->size, PAGE_SIZE);
-	pinned = pin_user_pages_fast(start, n, FOLL_WRITE, r->pages);
-	if (pinned < 0)
-		return pinned;
-	r->n_pages = pinned;
-	return pinned == n ? 0 : -EFAULT;
-}
 
 /* ---- the operation socket ---- */
 
@@ -299,7 +94,7 @@ static int op_append(struct sock *sk, struct op *op, struct msghdr *msg, size_t 
 
 	if (len > size - op->len)
 		return -EMSGSIZE;
-	if (!(msg->msg_flags & MSG_MORE) && len + op->len == 0)
+	if (!(msg->msg_flags & MORE) && len + op->len == 0)
 		return -EINVAL;
 	if (!op->input)
 		op->input = sock_kmalloc(sk, size, GFP_KERNEL);
@@ -308,7 +103,7 @@ static int op_append(struct sock *sk, struct op *op, struct msghdr *msg, size_t 
 	if (!copy_from_iter_full(op->input + op->len, len, &msg->msg_iter))
 		return -EFAULT;
 	op->len += len;
-	op->is_whole = !(msg->msg_flags & MSG_MORE);
+	op->is_whole = !(msg->msg_flags & MORE);
 	return len;
 }
 
@@ -622,12 +417,12 @@ static int __init akcipher_init(void)
 {
 	int err;
 
-	finish_queue = alloc_workqueue("algif_akcipher", WQ_UNBOUND, 0);
-	if (!finish_queue)
-		return -ENOMEM;
+	err = request_init();
+	if (err)
+		return err;
 	err = af_alg_register_type(&akcipher_type);
 	if (err)
-		destroy_workqueue(finish_queue);
+		request_exit();
 	return err;
 }
 
@@ -636,7 +431,7 @@ static int __init akcipher_init(void)
 static void __exit akcipher_exit(void)
 {
 	af_alg_unregister_type(&akcipher_type);
-	destroy_workqueue(finish_queue);
+	request_exit();
 }
 
 module_init(akcipher_init);
