@@ -140,6 +140,11 @@ const char *acme_problem_type(const struct acme *acme)
     return *acme->problem_type != '\0' ? acme->problem_type : NULL;
 }
 
+int acme_is_cut(const struct acme *acme)
+{
+    return acme->is_cut;
+}
+
 int64_t acme_retry_at(const struct acme *acme)
 {
     return acme->retry_at;

@@ -45,6 +45,8 @@ void acme_free(struct acme *acme);
  * told by the server so. Lives until the next call. */
 const char *acme_problem_type(const struct acme *acme);
 #define ACME_NOT_FOUND "notFound" /* a status 404 without a problem document counts as this type */
+/* Did the last request get no answer? What is under way at the server is then as it was. */
+int acme_is_cut(const struct acme *acme);
 /* When the server last asked to be left alone until (Retry-After, RFC 8555 sections 6.6 and 7.5.1); 0: it did
  * not. */
 int64_t acme_retry_at(const struct acme *acme);

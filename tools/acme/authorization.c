@@ -290,7 +290,8 @@ int acme_authorize(struct acme *acme, char **urls, size_t count, const struct ac
     /* The first problem is the one to be told of afterwards. */
     OPENSSL_strlcpy(type, acme->problem_type, sizeof(type));
     for (i = 0; list != NULL && i < count; i++) {
-        if (!ok && list[i].is_pending && !list[i].is_done && !acme->config.is_cancelled(acme->config.arg))
+        if (!ok && !acme->is_cut && list[i].is_pending && !list[i].is_done &&
+            !acme->config.is_cancelled(acme->config.arg))
             deactivate(acme, &list[i]);
         OPENSSL_free(list[i].name);
         OPENSSL_free(list[i].challenge_url);

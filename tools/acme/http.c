@@ -207,6 +207,7 @@ int acme_exchange(struct acme *acme, const char *method, const char *url, const 
     code = curl_easy_perform(acme->curl);
     curl_easy_getinfo(acme->curl, CURLINFO_RESPONSE_CODE, &response->status);
     curl_slist_free_all(headers);
+    acme->is_cut = code != CURLE_OK;
     if (code != CURLE_OK) {
         explain(&transfer, url, code, why);
         acme_response_clear(response);

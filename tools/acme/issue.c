@@ -125,7 +125,7 @@ static int authorize(struct issue *issue)
         return 1;
     /* An authorization that failed is not tried again (RFC 8555 section 7.1.6): the next try places a new
      * order. */
-    if (!issue->host->is_cancelled(issue->host->arg))
+    if (!issue->host->is_cancelled(issue->host->arg) && !acme_is_cut(issue->session.acme))
         managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, "");
     return 0;
 }

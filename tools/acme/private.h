@@ -26,6 +26,7 @@ struct acme {
     size_t nonces_count;
     char problem_type[64];
     int64_t retry_at;
+    int is_cut; /* the last exchange did not come to an end */
     char *quiet; /* where errors go that are no reason to give up; NULL: they are reported */
     size_t quiet_size;
 };
