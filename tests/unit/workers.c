@@ -124,15 +124,26 @@ static int threads_become(unsigned count)
 {
     int tries;
 
-    for (tries = 0; tries < 1000 && threads() != count; tries++)
+    for (tries = 0; tries < 10000 && threads() != count; tries++)
         usleep(1000);
     return threads() == count;
+}
+
+/* How many there are once those of the test before have ended, which takes a moment on a slow machine. */
+static unsigned settled_threads(void)
+{
+    static unsigned first;
+
+    if (first == 0)
+        first = threads();
+    CU_ASSERT(threads_become(first));
+    return first;
 }
 
 static void it_is_done(void)
 {
     struct hw_workers *pool = begin();
-    unsigned before = threads(), i;
+    unsigned before = settled_threads(), i;
     struct job *job = job_new(0);
     pthread_t first;
 
@@ -213,7 +224,7 @@ static void as_many_as_there_are(void)
 {
     struct hw_workers *pool = begin();
     struct job *stuck[MAX], *job = job_new(0);
-    unsigned before = threads(), i;
+    unsigned before = settled_threads(), i;
 
     for (i = 0; i < MAX; i++) {
         stuck[i] = job_new(1);
@@ -245,7 +256,7 @@ static void freed_meanwhile(void)
 {
     struct hw_workers *pool = begin();
     struct job *stuck = job_new(1), *other = job_new(0);
-    unsigned before = threads();
+    unsigned before = settled_threads();
     long begin_ms = now_ms();
 
     CU_ASSERT_EQUAL(hw_workers_run(pool, &stuck->job, SHORT_MS), HW_JOB_ABANDONED);
@@ -264,7 +275,7 @@ static void one_keeps(void)
 {
     struct hw_workers *pool = begin();
     struct job *job = job_new(0), *stuck = job_new(1);
-    unsigned before = threads();
+    unsigned before = settled_threads();
     pthread_t keeper;
 
     CU_ASSERT_EQUAL(hw_workers_keep(pool, &job->job, LONG_MS), HW_JOB_DONE);
@@ -395,7 +406,7 @@ static void many_callers(void)
 {
     struct hw_workers *pool = begin();
     struct caller callers[16];
-    unsigned before = threads();
+    unsigned before = settled_threads();
     size_t i;
 
     for (i = 0; i < 16; i++) {
