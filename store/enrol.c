@@ -86,6 +86,8 @@ static int check_issued(struct store *store, const struct store_cert *subject, X
         ERR_clear_error();
         return store_raise(store, "the certificate that the CA has sent is not for the key of the request");
     }
+    if (X509_cmp_current_time(X509_get0_notAfter(x509)) <= 0)
+        return store_raise(store, "the certificate that the CA has sent has expired (or this clock is wrong)");
     if (*text == '\0')
         return 1;
     wanted = store_alt_names_new(store, text);
