@@ -189,6 +189,23 @@ struct store_cert *store_cert_get(struct store *store, const struct store_query 
     return cert;
 }
 
+struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    struct store_cert *cert = NULL;
+    char *fingerprint = NULL;
+    size_t md_len = 0;
+    int64_t id = 0;
+
+    if (EVP_Q_digest(store_crypto(store), "SHA256", "provider=default", der, len, md, &md_len) &&
+        (fingerprint = store_hex(md, md_len, 0)) != NULL)
+        id = store_number(store, 0, "SELECT id FROM certificate WHERE fingerprint = ?", "t", fingerprint);
+    if (id > 0)
+        cert = store_cert_get(store, &(struct store_query){.id = id});
+    OPENSSL_free(fingerprint);
+    return cert;
+}
+
 struct store_cert *store_cert_by_id(struct store *store, int64_t id)
 {
     struct store_cert *cert = store_cert_get(store, &(struct store_query){.id = id});

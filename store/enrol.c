@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Certificates that other CAs issue to this store: their requests, and what comes back. A certificate, its
  * chain and its key change together, in one transaction. */
-#include "import.h"
+#include "private.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -87,7 +87,8 @@ static int check_issued(struct store *store, const struct store_cert *subject, X
         return store_raise(store, "the certificate that the CA has sent is not for the key of the request");
     }
     if (X509_cmp_current_time(X509_get0_notAfter(x509)) <= 0)
-        return store_raise(store, "the certificate that the CA has sent has expired (or this clock is wrong)");
+        return store_raise(store,
+                           "the certificate that the CA has sent has expired (or this clock is wrong)");
     if (*text == '\0')
         return 1;
     wanted = store_alt_names_new(store, text);
@@ -116,26 +117,49 @@ static void issuer_name(char *name, size_t size, X509 *x509)
             *end++ = '-';
     }
     *end = '\0';
+    if (*name == '\0')
+        OPENSSL_strlcpy(name, "issuer", size);
 }
 
+/* One that is not here yet joins, untrusted. Not by import: no template waits for it. */
+static int put_issuer(struct store *store, X509 *x509)
+{
+    struct store_cert *cert = store_template_new(), *here = NULL;
+    char wanted[100], *name = NULL;
+    int ok = cert != NULL && store_cert_describe(store, cert, x509);
+
+    if (ok)
+        here = store_cert_find(store, cert->der, cert->der_len);
+    if (ok && here == NULL) {
+        issuer_name(wanted, sizeof(wanted), x509);
+        name = store_free_name(store, wanted);
+        ok = name != NULL && store_cert_set_text(cert, STORE_NAME, name) &&
+             store_cert_set_text(cert, STORE_TRUST_STORE, "all") &&
+             (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 &&
+             store_cert_insert(store, cert);
+    }
+    OPENSSL_free(name);
+    store_cert_free(here);
+    store_cert_free(cert);
+    return ok;
+}
+
+/* Each must be a CA's that has issued the one before it. */
 static int put_chain(struct store *store, const STACK_OF(X509) * chain)
 {
-    char name[100], print[EVP_MAX_MD_SIZE * 2 + 1];
     int i, ok = 1;
 
     for (i = 1; ok && i < sk_X509_num(chain); i++) {
-        struct store_import import = {0};
-        X509 *x509 = sk_X509_value(chain, i);
-        unsigned char md[EVP_MAX_MD_SIZE];
-        unsigned len = 0, j;
-        int64_t here;
+        X509 *x509 = sk_X509_value(chain, i), *below = sk_X509_value(chain, i - 1);
 
-        ok = X509_digest(x509, EVP_sha256(), md, &len);
-        for (j = 0; j < len; j++)
-            snprintf(print + (size_t)2 * j, 3, "%02x", md[j]);
-        here = store_number(store, 0, "SELECT 1 FROM certificate WHERE fingerprint = ?", "t", print);
-        issuer_name(name, sizeof(name), x509);
-        ok = ok && here >= 0 && (here > 0 || store_import_certificate(store, &import, name, x509));
+        if (X509_check_ca(x509) <= 0 || X509_get0_pubkey(x509) == NULL ||
+            X509_NAME_cmp(X509_get_issuer_name(below), X509_get_subject_name(x509)) != 0 ||
+            X509_verify(below, X509_get0_pubkey(x509)) != 1) {
+            ERR_clear_error();
+            store_warn(store, "what came behind the certificate has not issued it, and is left out");
+            break;
+        }
+        ok = put_issuer(store, x509);
     }
     return ok;
 }
@@ -162,6 +186,28 @@ static int put_certificate(struct store *store, int64_t id, const char *key, X50
                    cert->text[STORE_ISSUER]);
     store_cert_free(cert);
     store_cert_free(before);
+    return ok;
+}
+
+int store_enrol_check(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
+                      const char *pem)
+{
+    EVP_PKEY *pkey = store_key_pkey(store, key, id);
+    STACK_OF(X509) *chain = pkey != NULL ? read_chain(store, pem) : NULL;
+    struct store_cert *here = NULL;
+    unsigned char *der = NULL;
+    int len, ok = chain != NULL && check_issued(store, subject, sk_X509_value(chain, 0), pkey);
+
+    if (ok && (len = i2d_X509(sk_X509_value(chain, 0), &der)) > 0) {
+        here = store_cert_find(store, der, (size_t)len);
+        if (here != NULL)
+            ok = store_raise(store, "the certificate that the CA has sent is here already, as %s",
+                             here->text[STORE_NAME]);
+    }
+    store_cert_free(here);
+    OPENSSL_free(der);
+    sk_X509_pop_free(chain, X509_free);
+    EVP_PKEY_free(pkey);
     return ok;
 }
 

@@ -48,7 +48,7 @@ static int64_t find_template(struct store *store, X509 *x509)
                : store_number(store, 0, "SELECT id FROM certificate WHERE key = ? AND der IS NULL", "i", key);
 }
 
-int store_import_certificate(struct store *store, struct store_import *import, const char *base, X509 *x509)
+static int put_certificate(struct store *store, struct store_import *import, const char *base, X509 *x509)
 {
     struct store_cert *cert = store_template_new();
     int64_t template = 0, twin;
@@ -191,7 +191,7 @@ static int put_all(struct store *store, struct store_import *import, struct foun
     if (!store_begin(store))
         return 0;
     for (i = 0; ok && i < sk_X509_num(found->certificates); i++)
-        ok = store_import_certificate(store, import, base, sk_X509_value(found->certificates, i));
+        ok = put_certificate(store, import, base, sk_X509_value(found->certificates, i));
     for (k = 0; ok && k < found->keys_count; k++)
         ok = put_key(store, import, found->keys[k]);
     for (i = 0; ok && i < sk_X509_CRL_num(found->crls); i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Between import.c, read.c and enrol.c. */
+/* Between import.c and read.c. */
 #ifndef SIGNET_STORE_IMPORT_H
 #define SIGNET_STORE_IMPORT_H
 
@@ -19,8 +19,5 @@ struct found {
 int store_found_read(struct store *store, struct found *found, const unsigned char *data, size_t len,
                      const char *passphrase);
 void store_found_clear(struct found *found);
-/* Inserts a certificate that is not here yet, or completes the template that its request was for. Within a
- * transaction. */
-int store_import_certificate(struct store *store, struct store_import *import, const char *base, X509 *x509);
 
 #endif

@@ -25,6 +25,21 @@ char *store_setting_get(struct store *store, const char *menu, const char *name)
     return value;
 }
 
+int store_setting_each(struct store *store, const char *menu,
+                       void (*each)(void *arg, const char *name, const char *value, int64_t certificate),
+                       void *arg)
+{
+    sqlite3_stmt *stmt = store_prepare(
+        store, "SELECT name, value, coalesce(certificate, 0) FROM setting WHERE menu = ?", "t", menu);
+    int row = -1;
+
+    while (stmt != NULL && (row = store_step(store, stmt)) == 1)
+        each(arg, (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
+             sqlite3_column_int64(stmt, 2));
+    sqlite3_finalize(stmt);
+    return row >= 0;
+}
+
 int store_setting_is(struct store *store, const char *name, const char *value)
 {
     char *now = store_setting_get(store, STORE_SETTINGS, name);

@@ -135,6 +135,8 @@ int store_cert_each(struct store *store, const struct store_query *query,
 int64_t store_cert_count(struct store *store);
 /* NULL: there is none, and nothing is said, unless the store can't be read. */
 struct store_cert *store_cert_get(struct store *store, const struct store_query *query);
+/* The same by what it is (DER). */
+struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len);
 void store_cert_free(struct store_cert *cert);
 
 /* A template with default values, the caller's. */
@@ -185,10 +187,14 @@ int store_crl_issue(struct store *store, int64_t ca);
  * certificate id. */
 int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
                         unsigned char **der, size_t *len);
-/* Puts what was issued (PEM, the certificate first, then its chain) in the place of certificate or template id:
- * name, trust and whatever names it stay, and its key is from here on the one called key, which loses that name.
- * NULL: the key stays. Fails if the first certificate is not this key's or does not have each of the subject's
- * alternative names. The rest of the chain joins the store. */
+/* Is what came what was asked for: for this key, with each of the subject's alternative names, not expired,
+ * and not the certificate that is there already? Returns 0 and says why. */
+int store_enrol_check(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
+                      const char *pem);
+/* Puts what was issued (PEM, the certificate first, then its chain) in the place of certificate or template
+ * id: name, trust and whatever names it stay, and its key is from here on the one called key, which loses
+ * that name. NULL: the key stays. Fails if the first certificate is not this key's or does not have each of
+ * the subject's alternative names. The rest of the chain joins the store. */
 int store_enrol_install(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
                         const char *pem);
 
@@ -274,8 +280,8 @@ int store_key_make(struct store *store, const char *name, const char *size, cons
                    const char *pcrs);
 /* Is there a key called so? -1: said why that is not known. */
 int store_key_is_here(struct store *store, const char *name);
-/* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is NULL.
- * The caller's. NULL: said why. */
+/* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is
+ * NULL. The caller's. NULL: said why. */
 EVP_PKEY *store_key_pkey(struct store *store, const char *name, int64_t certificate);
 /* Replaces what is kept of a key, such as by a reference to a persistent handle; pem must be the same key. */
 int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem);
@@ -293,6 +299,10 @@ int store_key_remove(struct store *store, int64_t id);
 
 /* "/certificate/settings", "crl-use". The caller's (OPENSSL_free); NULL: not set. */
 char *store_setting_get(struct store *store, const char *menu, const char *name);
+/* All of a menu; certificate: the one that it names, or 0. Values are the store's. */
+int store_setting_each(struct store *store, const char *menu,
+                       void (*each)(void *arg, const char *name, const char *value, int64_t certificate),
+                       void *arg);
 /* is_certificate: value is the name of a certificate; it follows renaming, and is empty once that is removed.
  */
 int store_setting_set(struct store *store, const char *menu, const char *name, const char *value,

@@ -47,9 +47,9 @@ find "$SIGNET_HOME" -type f ! -path '*/files/*' ! -path '*/trust*' -printf '%m %
 equal "files that others may read" "$(<"$OUT")" ''
 
 # ---- changes ----
-check "contacts" signet '/certificate acme account set [find where name=file] contact=c@example.com'
+check "contacts" signet '/certificate acme account set-contact [find where name=file] contact=c@example.com'
 equal "they are kept" "$(account file contact)" c@example.com
-refused "what is no address" signet '/certificate acme account set [find where name=file] contact="c example.com"'
+refused "what is no address" signet '/certificate acme account set-contact [find where name=file] contact="c example.com"'
 said 'c example.com'
 equal "they are kept" "$(account file contact)" c@example.com
 url=$(account file url) key=$(account file key)

@@ -93,7 +93,8 @@ int acme_account_new(struct acme *acme, const struct acme_registration *registra
     const struct acme_directory *directory = acme_directory(acme);
     json_t *payload, *array = NULL, *binding;
     struct acme_response response;
-    int ok = 0;
+    char why[1024] = "";
+    int ok = 0, posted;
 
     *url = NULL;
     if (directory == NULL)
@@ -119,9 +120,15 @@ int acme_account_new(struct acme *acme, const struct acme_registration *registra
     }
     OPENSSL_free(acme->account_url);
     acme->account_url = NULL;
-    if (acme_post_with(acme, acme->key, "the account", directory->new_account, payload, &response)) {
+    acme->quiet = registration->only_existing ? why : NULL;
+    acme->quiet_size = sizeof(why);
+    posted = acme_post_with(acme, acme->key, "the account", directory->new_account, payload, &response);
+    acme->quiet = NULL;
+    if (posted) {
         ok = take_account(acme, &response, url);
         acme_response_clear(&response);
+    } else if (registration->only_existing && strcmp(acme->problem_type, "accountDoesNotExist") != 0) {
+        acme_raise(acme, "%s", why);
     }
 out:
     json_decref(array);
@@ -131,29 +138,13 @@ out:
 
 /* ---- what can be done with one ---- */
 
-char *acme_account_status(struct acme *acme)
-{
-    struct acme_response response;
-    const char *status;
-    char *text = NULL;
-
-    if (!acme_post(acme, "the account", acme->account_url, NULL, &response))
-        return NULL;
-    status = acme_text(response.json, "status");
-    if (status != NULL)
-        text = OPENSSL_strdup(status);
-    else
-        acme_raise(acme, "the account: the server does not tell its status");
-    acme_response_clear(&response);
-    return text;
-}
-
 static int update(struct acme *acme, const char *what, json_t *payload)
 {
     struct acme_response response;
     int ok = acme_post(acme, what, acme->account_url, payload, &response);
 
-    acme_response_clear(&response);
+    if (ok)
+        acme_response_clear(&response);
     return ok;
 }
 

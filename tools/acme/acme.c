@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define TEXT_MAX 4096
 #define TICK_MS  100
@@ -85,6 +86,14 @@ void acme_progress(struct acme *acme, const char *format, ...)
     acme->config.progress(acme->config.arg, printable);
 }
 
+int64_t acme_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec;
+}
+
 int acme_wait(struct acme *acme, unsigned milliseconds)
 {
     while (milliseconds > 0 && !acme->config.is_cancelled(acme->config.arg)) {
@@ -143,6 +152,11 @@ const char *acme_problem_type(const struct acme *acme)
 int acme_is_cut(const struct acme *acme)
 {
     return acme->is_cut;
+}
+
+int acme_is_lost(const struct acme *acme)
+{
+    return acme->is_lost;
 }
 
 int64_t acme_retry_at(const struct acme *acme)

@@ -47,6 +47,8 @@ const char *acme_problem_type(const struct acme *acme);
 #define ACME_NOT_FOUND "notFound" /* a status 404 without a problem document counts as this type */
 /* Did the last request get no answer? What is under way at the server is then as it was. */
 int acme_is_cut(const struct acme *acme);
+/* Has an authorization or the order become invalid, so that the order is of no more use? */
+int acme_is_lost(const struct acme *acme);
 /* When the server last asked to be left alone until (Retry-After, RFC 8555 sections 6.6 and 7.5.1); 0: it did
  * not. */
 int64_t acme_retry_at(const struct acme *acme);
@@ -78,13 +80,11 @@ struct acme_registration {
     const char *eab_kid;      /* external account (section 7.3.4), or NULL */
     const char *eab_hmac_key; /* base64url */
     const char *eab_alg;      /* "HS256" (also NULL), "HS384", "HS512" */
-    int only_existing;        /* fails if the server does not know the key (section 7.3.1) */
+    int only_existing;        /* fails, and reports nothing, if the server does not know the key (7.3.1) */
 };
 /* Registers the key, and agrees to the terms of service; a key that the server knows gives the account it
  * has. *url is set, the caller's (OPENSSL_free). */
 int acme_account_new(struct acme *acme, const struct acme_registration *registration, char **url);
-/* The account as the server tells it: "valid", "deactivated", "revoked". The caller's. NULL: said why. */
-char *acme_account_status(struct acme *acme);
 int acme_account_set_contact(struct acme *acme, const char *contact);
 /* Key rollover (section 7.3.5). From here on the new key is used. */
 int acme_account_change_key(struct acme *acme, EVP_PKEY *key);

@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define TOKEN_MAX 256
 
@@ -129,6 +128,7 @@ static int tell_failure(struct acme *acme, const struct authorization *authoriza
     char what[400];
     size_t i;
 
+    acme->is_lost = 1;
     json_array_foreach(challenges, i, challenge)
     {
         const json_t *error = json_object_get(challenge, "error");
@@ -194,7 +194,7 @@ static int respond(struct acme *acme, struct authorization *authorization)
 static int await(struct acme *acme, struct authorization *authorization, const struct acme_solver *solver,
                  void *opened)
 {
-    int64_t end = (int64_t)time(NULL) + ACME_POLL_SECONDS;
+    int64_t end = acme_seconds() + ACME_POLL_SECONDS;
     struct acme_response response = {0};
     const char *status = NULL;
     char hint[512] = "";
@@ -217,7 +217,7 @@ static int await(struct acme *acme, struct authorization *authorization, const s
             tell_failure(acme, authorization, response.json, hint);
             break;
         }
-        if ((int64_t)time(NULL) > end) {
+        if (acme_seconds() > end) {
             acme_raise(acme, "%.253s: the CA has not looked for the response within %d seconds",
                        authorization->name, ACME_POLL_SECONDS);
             break;
@@ -229,7 +229,8 @@ static int await(struct acme *acme, struct authorization *authorization, const s
     return ok;
 }
 
-/* RFC 8555 section 7.5.2: what failed half-way would otherwise count against the account's limits. */
+/* RFC 8555 section 7.5.2: what is left of an order that is lost would otherwise count against the account's
+ * limits. */
 static void deactivate(struct acme *acme, const struct authorization *authorization)
 {
     json_t *payload = json_pack("{s:s}", "status", "deactivated");
@@ -290,8 +291,7 @@ int acme_authorize(struct acme *acme, char **urls, size_t count, const struct ac
     /* The first problem is the one to be told of afterwards. */
     OPENSSL_strlcpy(type, acme->problem_type, sizeof(type));
     for (i = 0; list != NULL && i < count; i++) {
-        if (!ok && !acme->is_cut && list[i].is_pending && !list[i].is_done &&
-            !acme->config.is_cancelled(acme->config.arg))
+        if (!ok && acme->is_lost && list[i].is_pending && !list[i].is_done)
             deactivate(acme, &list[i]);
         OPENSSL_free(list[i].name);
         OPENSSL_free(list[i].challenge_url);

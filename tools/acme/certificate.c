@@ -67,7 +67,7 @@ static char *take_body(struct acme_response *response)
 char *acme_order_certificate(struct acme *acme, struct acme_order *order, const char *preferred_chain)
 {
     struct acme_response first, other;
-    char top[256], *chain = NULL;
+    char top[256], why[1024], *chain = NULL;
     size_t i;
 
     if (order->certificate == NULL) {
@@ -80,14 +80,23 @@ char *acme_order_certificate(struct acme *acme, struct acme_order *order, const 
     if (preferred_chain == NULL || strcmp(top, preferred_chain) == 0)
         chain = take_body(&first);
     for (i = 0; chain == NULL && i < first.alternates_count; i++) {
-        if (!download(acme, first.alternates[i], &other))
-            break;
+        int ok;
+
+        /* One that can't be had is no reason to go without a certificate. */
+        acme->quiet = why;
+        acme->quiet_size = sizeof(why);
+        ok = download(acme, first.alternates[i], &other);
+        acme->quiet = NULL;
+        if (!ok) {
+            acme_progress(acme, "another chain: %s", why);
+            continue;
+        }
         top_issuer(other.body, other.len, top, sizeof(top));
         if (strcmp(top, preferred_chain) == 0)
             chain = take_body(&other);
         acme_response_clear(&other);
     }
-    if (chain == NULL && i == first.alternates_count) {
+    if (chain == NULL) {
         acme_progress(acme, "no chain of the CA ends at \"%.64s\": its first one is taken", preferred_chain);
         chain = take_body(&first);
     }
@@ -99,8 +108,8 @@ int acme_revoke(struct acme *acme, const unsigned char *certificate, size_t len,
 {
     const struct acme_directory *directory = acme_directory(acme);
     struct acme_response response;
+    char *text, why[1024] = "";
     json_t *payload;
-    char *text;
     int ok;
 
     if (directory == NULL)
@@ -114,10 +123,19 @@ int acme_revoke(struct acme *acme, const unsigned char *certificate, size_t len,
     OPENSSL_free(text);
     if (payload == NULL)
         return acme_raise(acme, "out of memory");
+    acme->quiet = why;
+    acme->quiet_size = sizeof(why);
     ok = key != NULL ? acme_post_with(acme, key, "the revocation", directory->revoke_cert, payload, &response)
                      : acme_post(acme, "the revocation", directory->revoke_cert, payload, &response);
+    acme->quiet = NULL;
     json_decref(payload);
-    if (ok)
+    if (ok) {
         acme_response_clear(&response);
-    return ok;
+        return 1;
+    }
+    /* It was asked before, and the answer lost. */
+    if (strcmp(acme->problem_type, "alreadyRevoked") != 0)
+        return acme_raise(acme, "%s", why);
+    acme_progress(acme, "%s", why);
+    return 1;
 }

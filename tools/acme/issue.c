@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define IDENTIFIERS_MAX 100
+#define WWW             "/ip/service*3"
 #define RETRY_MOST      86400 /* what a CA may ask for (Retry-After): certificates end, and it might never */
 
 struct issue {
@@ -24,7 +25,8 @@ struct issue {
     struct store_cert *subject;
     struct acme_order *order;
     int has_new_key;
-    char key[64]; /* the name of the new one */
+    int is_key_fresh; /* it was made by this run */
+    char key[64];     /* the name of the new one */
 };
 
 /* ---- the order ---- */
@@ -76,6 +78,22 @@ static int new_order(struct issue *issue)
            managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, issue->order->url);
 }
 
+/* Does the server say that it has no such order, or not for this account? Anything else may be otherwise
+ * later. */
+static int is_gone(const struct issue *issue)
+{
+    return !acme_is_cut(issue->session.acme) &&
+           (is_problem(issue, ACME_NOT_FOUND) || is_problem(issue, "malformed") ||
+            is_problem(issue, "unauthorized") || is_problem(issue, "accountDoesNotExist"));
+}
+
+/* What was issued, or is being, is for the key that was handed in, and a new one has been made since. */
+static int is_for_old_key(const struct issue *issue)
+{
+    return issue->is_key_fresh &&
+           (strcmp(issue->order->status, "valid") == 0 || strcmp(issue->order->status, "processing") == 0);
+}
+
 /* The order that was under way, if it still is. */
 static int resume_order(struct issue *issue)
 {
@@ -85,9 +103,9 @@ static int resume_order(struct issue *issue)
         return 1;
     managed_progress(issue->host, "going on with an order that is under way");
     issue->order = acme_order_resume(issue->session.acme, url);
-    if (issue->order == NULL && acme_problem_type(issue->session.acme) == NULL)
-        return 0; /* the server was not reached */
-    if (issue->order != NULL && strcmp(issue->order->status, "invalid") == 0) {
+    if (issue->order == NULL && !is_gone(issue))
+        return 0;
+    if (issue->order != NULL && (strcmp(issue->order->status, "invalid") == 0 || is_for_old_key(issue))) {
         acme_order_free(issue->order);
         issue->order = NULL;
     }
@@ -100,6 +118,24 @@ static int resume_order(struct issue *issue)
 static const char *or_null(const char *text)
 {
     return *text != '\0' ? text : NULL;
+}
+
+/* Where the router's own web service is, is where the CA comes to. */
+static uint16_t www_port(struct store *store)
+{
+    char *port = store_setting_get(store, WWW, "port");
+    unsigned long number = port != NULL ? strtoul(port, NULL, 10) : 0;
+
+    OPENSSL_free(port);
+    return number <= 65535 ? (uint16_t)number : 0;
+}
+
+/* An authorization that failed is not tried again (RFC 8555 section 7.1.6): the next try places a new order.
+ */
+static void drop_lost_order(struct issue *issue)
+{
+    if (acme_is_lost(issue->session.acme))
+        managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, "");
 }
 
 static int authorize(struct issue *issue)
@@ -115,6 +151,8 @@ static int authorize(struct issue *issue)
         .dns_wait = (unsigned)strtoul(text[MANAGED_F_DNS_WAIT], NULL, 10),
     };
 
+    if (config.port == 0 && strcmp(text[MANAGED_F_CHALLENGE], "http-01") == 0)
+        config.port = www_port(issue->host->store);
     if (!acme_challenge_from(text[MANAGED_F_CHALLENGE], &config.type) ||
         !acme_hook_from(text[MANAGED_F_HOOK_KIND], &config.hook_kind))
         return managed_raise(issue->host, "%s: its challenge or hook-kind is none", issue->managed->name);
@@ -123,10 +161,7 @@ static int authorize(struct issue *issue)
             issue->host, "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");
     if (acme_order_authorize(issue->session.acme, issue->order, &config))
         return 1;
-    /* An authorization that failed is not tried again (RFC 8555 section 7.1.6): the next try places a new
-     * order. */
-    if (!issue->host->is_cancelled(issue->host->arg) && !acme_is_cut(issue->session.acme))
-        managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, "");
+    drop_lost_order(issue);
     return 0;
 }
 
@@ -146,6 +181,7 @@ static int prepare_key(struct issue *issue, int reset_key)
     /* One that was made for an order under way is what that order's certificate is for. */
     if (here == 1)
         issue->has_new_key = 1;
+    issue->is_key_fresh = here == 0 && issue->has_new_key;
     return here == 1 || !issue->has_new_key ||
            store_key_make(issue->host->store, issue->key, text[MANAGED_F_KEY_SIZE], text[MANAGED_F_CUSTODY],
                           NULL);
@@ -172,21 +208,23 @@ int64_t managed_renewal_of(const struct managed *managed, const struct store_cer
 static int note_success(struct managed_host *host, const struct managed *managed)
 {
     struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.id = managed->certificate});
+    int64_t now = (int64_t)time(NULL), renew_at = cert != NULL ? managed_renewal_of(managed, cert) : 0;
+    /* One that is due at once, by a clock that is off, say, is not asked for again and again. */
+    int64_t next_try = renew_at <= now ? now + managed_backoff(1, managed_random()) : 0;
     int ok = cert != NULL && store_begin(host->store);
 
     if (ok)
-        ok = store_end(
-            host->store,
-            managed_set(host->store, managed->id, MANAGED_F_STATUS, "issued") &&
-                managed_set(host->store, managed->id, MANAGED_F_ERROR, "") &&
-                managed_set(host->store, managed->id, MANAGED_F_FAILURES, "") &&
-                managed_set(host->store, managed->id, MANAGED_F_NEXT_TRY, "") &&
-                /* The new certificate has a window of its own. */
-                managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
-                managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
-                managed_set_time(host, managed->id, MANAGED_F_RENEW_AT, managed_renewal_of(managed, cert)) &&
-                store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained", managed->name,
-                          managed->text[MANAGED_F_DOMAIN_NAMES]));
+        ok = store_end(host->store,
+                       managed_set(host->store, managed->id, MANAGED_F_STATUS, "issued") &&
+                           managed_set(host->store, managed->id, MANAGED_F_ERROR, "") &&
+                           managed_set(host->store, managed->id, MANAGED_F_FAILURES, "") &&
+                           managed_set_time(host, managed->id, MANAGED_F_NEXT_TRY, next_try) &&
+                           /* The new certificate has a window of its own. */
+                           managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
+                           managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
+                           managed_set_time(host, managed->id, MANAGED_F_RENEW_AT, renew_at) &&
+                           store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained",
+                                     managed->name, managed->text[MANAGED_F_DOMAIN_NAMES]));
     store_cert_free(cert);
     return ok;
 }
@@ -229,8 +267,15 @@ static int finalize(struct issue *issue)
     managed_progress(issue->host, "waiting for the certificate");
     ok = store_enrol_request(store, issue->subject, issue->certificate->id, key, &csr, &len) &&
          acme_order_finalize(issue->session.acme, issue->order, csr, len) &&
-         (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL &&
-         store_begin(store);
+         (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL;
+    if (ok && !store_enrol_check(store, issue->subject, issue->certificate->id, key, chain)) {
+        /* The order gives this and nothing else: the next try places a new one. */
+        managed_set(store, issue->managed->id, MANAGED_F_ORDER_URL, "");
+        ok = 0;
+    }
+    if (!ok)
+        drop_lost_order(issue);
+    ok = ok && store_begin(store);
     /* One transaction: half of it would be wrong, and each costs the medium several writes. */
     if (ok)
         ok =
@@ -274,15 +319,18 @@ int managed_issue(struct managed_host *host, int64_t id, int reset_key)
     struct issue issue = {.host = host, .managed = managed_get(host->store, id)};
     int ok = 0;
 
-    if (issue.managed == NULL || issue.managed->certificate == 0) {
+    if (issue.managed == NULL)
+        return managed_raise(host, "the ACME entry can't be read");
+    if (issue.managed->certificate == 0) {
         managed_free(issue.managed);
         return managed_raise(host, "the certificate of the ACME entry is not there any more");
     }
     /* What made somebody revoke it may be the key. */
     reset_key |= strcmp(issue.managed->text[MANAGED_F_STATUS], MANAGED_REVOKED) == 0;
     ok = run(&issue, reset_key);
-    if (!ok)
-        note_failure(host, issue.managed, issue.session.error,
+    /* Who interrupts it does not mean that it failed. */
+    if (!ok && !host->is_cancelled(host->arg))
+        note_failure(host, issue.managed, host->last_error(host->arg),
                      issue.session.acme != NULL ? acme_retry_at(issue.session.acme) : 0);
     acme_order_free(issue.order);
     managed_session_close(&issue.session);

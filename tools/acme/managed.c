@@ -203,33 +203,54 @@ struct store_cert *managed_subject(const char *domain_names)
 
 /* ---- reading ---- */
 
+static void take_setting(void *arg, const char *name, const char *value, int64_t certificate)
+{
+    struct managed *managed = arg;
+    size_t i;
+
+    if (strcmp(name, "certificate") == 0)
+        managed->certificate = certificate;
+    for (i = 0; i < MANAGED_FIELDS; i++) {
+        if (strcmp(name, managed_names[i]) == 0)
+            managed->text[i] = OPENSSL_strdup(value);
+    }
+}
+
+/* The name of the certificate: of one that is not there any more, "". */
+static int take_name(struct store *store, struct managed *managed)
+{
+    struct store_cert *cert;
+
+    if (managed->certificate == 0)
+        return (managed->name = OPENSSL_strdup("")) != NULL;
+    cert = store_cert_get(store, &(struct store_query){.id = managed->certificate});
+    managed->name = cert != NULL ? OPENSSL_strdup(cert->text[STORE_NAME]) : NULL;
+    store_cert_free(cert);
+    return managed->name != NULL;
+}
+
 struct managed *managed_get(struct store *store, int64_t id)
 {
     struct managed *managed = OPENSSL_zalloc(sizeof(*managed));
-    struct store_cert *cert;
     char menu[64];
     size_t i;
+    int ok;
 
     if (managed == NULL)
         return NULL;
     managed->id = id;
     managed_setting_menu(menu, sizeof(menu), MANAGED_MENU, id);
-    for (i = 0; i < MANAGED_FIELDS; i++) {
-        managed->text[i] = store_setting_get(store, menu, managed_names[i]);
+    /* What could not be read is not what is not there: defaults would be another CA. */
+    ok = store_setting_each(store, menu, take_setting, managed) && take_name(store, managed);
+    for (i = 0; ok && i < MANAGED_FIELDS; i++) {
         if (managed->text[i] == NULL)
             managed->text[i] = OPENSSL_strdup(managed_defaults[i] != NULL ? managed_defaults[i] : "");
-        if (managed->text[i] == NULL) {
-            managed_free(managed);
-            return NULL;
-        }
+        ok = managed->text[i] != NULL;
     }
-    managed->name = store_setting_get(store, menu, "certificate");
-    cert = managed->name != NULL && *managed->name != '\0'
-               ? store_cert_get(store, &(struct store_query){.name = managed->name})
-               : NULL;
-    managed->certificate = cert != NULL ? cert->id : 0;
-    store_cert_free(cert);
-    return managed;
+    if (ok)
+        return managed;
+    managed_free(managed);
+    return NULL;
 }
 
 void managed_free(struct managed *managed)
@@ -302,6 +323,9 @@ int managed_set(struct store *store, int64_t id, enum managed_field field, const
     if (field == MANAGED_F_DOMAIN_NAMES || field == MANAGED_F_DIRECTORY_URL || field == MANAGED_F_ACCOUNT ||
         field == MANAGED_F_PROFILE)
         ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_ORDER_URL]);
+    /* An account is one at a directory. */
+    if (field == MANAGED_F_DIRECTORY_URL)
+        ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_ACCOUNT]);
     /* Reckoned again when it is looked at. */
     if (field == MANAGED_F_RENEW_PERCENT)
         ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_RENEW_AT]);

@@ -32,6 +32,8 @@ struct managed_host {
     void (*error)(void *arg, const char *text);
     void (*progress)(void *arg, const char *text);
     int (*is_cancelled)(void *arg);
+    /* What error, or the store, has reported last; "" if nothing. For the state that is kept. */
+    const char *(*last_error)(void *arg);
     void *arg;
 };
 
@@ -102,6 +104,7 @@ int managed_check_names(struct managed_host *host, const char *domain_names, con
 struct managed_account {
     int64_t id;
     char *name, *directory_url, *url, *key, *eab_kid, *contact;
+    int is_deactivated;
 };
 struct managed_account *managed_account_get(struct store *store, int64_t id);
 void managed_account_free(struct managed_account *account);

@@ -20,7 +20,7 @@ static char *setting(struct store *store, const char *menu, const char *name)
 struct managed_account *managed_account_get(struct store *store, int64_t id)
 {
     struct managed_account *account = OPENSSL_zalloc(sizeof(*account));
-    char menu[64];
+    char menu[64], *status;
 
     if (account == NULL)
         return NULL;
@@ -32,8 +32,14 @@ struct managed_account *managed_account_get(struct store *store, int64_t id)
     account->key = setting(store, menu, "key");
     account->eab_kid = setting(store, menu, "eab-kid");
     account->contact = setting(store, menu, "contact");
-    if (account->contact != NULL)
+    status = setting(store, menu, "status");
+    account->is_deactivated = status != NULL && strcmp(status, "deactivated") == 0;
+    if (account->name != NULL && account->directory_url != NULL && account->url != NULL &&
+        account->key != NULL && account->eab_kid != NULL && account->contact != NULL && status != NULL) {
+        OPENSSL_free(status);
         return account;
+    }
+    OPENSSL_free(status);
     managed_account_free(account);
     return NULL;
 }
@@ -63,7 +69,7 @@ static int rank(const struct search *search, const struct managed_account *accou
 {
     if (search->name != NULL)
         return strcmp(account->name, search->name) == 0 ? 2 : 0;
-    if (strcmp(account->directory_url, search->directory_url) != 0)
+    if (strcmp(account->directory_url, search->directory_url) != 0 || account->is_deactivated)
         return 0;
     if (*account->url == '\0')
         return 1;
@@ -98,7 +104,6 @@ static void on_error(void *arg, const char *text)
 {
     struct managed_session *session = arg;
 
-    OPENSSL_strlcpy(session->error, text, sizeof(session->error));
     session->host->error(session->host->arg, text);
 }
 
@@ -273,8 +278,17 @@ int64_t managed_account_of(struct managed_host *host, const struct managed *mana
         return -1;
     }
     account = id > 0 ? managed_account_get(host->store, id) : NULL;
-    if (id > 0 && account == NULL)
+    if (id > 0 && account == NULL) {
+        managed_raise(host, "the ACME account is not there any more");
         id = -1;
+    } else if (account != NULL && strcmp(account->directory_url, directory) != 0) {
+        managed_raise(host, "account %s is one at %s, not at %s", account->name, account->directory_url,
+                      directory);
+        id = -1;
+    } else if (account != NULL && account->is_deactivated) {
+        managed_raise(host, "account %s is deactivated", account->name);
+        id = -1;
+    }
     if (id >= 0 && (account == NULL || *account->url == '\0') &&
         !managed_register(host,
                           &(struct managed_registration){
@@ -293,10 +307,13 @@ int managed_account_set_contact(struct managed_host *host, int64_t id, const cha
 {
     struct managed_session session;
     char menu[64];
-    int ok = managed_session_open(&session, host, id) && acme_account_set_contact(session.acme, contact);
+    int ok = managed_session_open(&session, host, id);
 
+    if (ok && *session.account->url == '\0')
+        ok = managed_raise(host, "account %s is not registered", session.account->name);
     managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, id);
-    ok = ok && store_setting_set(host->store, menu, "contact", contact, 0);
+    ok = ok && acme_account_set_contact(session.acme, contact) &&
+         store_setting_set(host->store, menu, "contact", contact, 0);
     managed_session_close(&session);
     return ok;
 }
@@ -374,20 +391,33 @@ int managed_account_deactivate(struct managed_host *host, int64_t id)
     return ok;
 }
 
+static int drop_key(struct managed_host *host, const char *name)
+{
+    int here = name != NULL && *name != '\0' ? store_key_is_here(host->store, name) : 0, ok = here >= 0;
+    struct store_key *key = here == 1 ? store_key_get(host->store, name) : NULL;
+
+    if (here == 1)
+        ok = key != NULL && store_key_remove(host->store, key->id);
+    store_key_free(key);
+    return ok;
+}
+
 int managed_account_remove(struct managed_host *host, int64_t id)
 {
     struct managed_account *account = managed_account_get(host->store, id);
-    int here = account != NULL ? store_key_is_here(host->store, account->key) : -1, ok = here >= 0;
-    struct store_key *key = here == 1 ? store_key_get(host->store, account->key) : NULL;
+    char menu[64], *next;
+    int ok;
 
-    if (ok && store_begin(host->store))
-        ok = store_end(host->store,
-                       (key == NULL || store_key_remove(host->store, key->id)) &&
-                           store_entry_remove(host->store, MANAGED_ACCOUNTS, id) &&
-                           store_log(host->store, "acme,info", "acme: account %s removed", account->name));
-    else
-        ok = 0;
-    store_key_free(key);
+    if (account == NULL || !store_begin(host->store)) {
+        managed_account_free(account);
+        return 0;
+    }
+    managed_setting_menu(menu, sizeof(menu), MANAGED_ACCOUNTS, id);
+    next = store_setting_get(host->store, menu, "next-key");
+    ok = drop_key(host, account->key) && drop_key(host, next) &&
+         store_entry_remove(host->store, MANAGED_ACCOUNTS, id) &&
+         store_log(host->store, "acme,info", "acme: account %s removed", account->name);
+    OPENSSL_free(next);
     managed_account_free(account);
-    return ok;
+    return store_end(host->store, ok);
 }

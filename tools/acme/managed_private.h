@@ -14,7 +14,6 @@ struct managed_session {
     struct acme *acme;
     struct managed_account *account;
     EVP_PKEY *key;
-    char error[1024]; /* the last one that was reported */
 };
 
 /* Raises through the host; returns 0. */

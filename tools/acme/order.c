@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define AUTHORIZATIONS_MAX 100
 
@@ -76,14 +75,21 @@ static int take(struct acme *acme, struct acme_order *order, const json_t *json)
 static json_t *identifiers(const struct acme_order_request *request)
 {
     json_t *array = json_array();
+    char text[INET6_ADDRSTRLEN];
     unsigned char address[16];
     size_t i;
 
     for (i = 0; i < request->count; i++) {
         const char *name = request->identifiers[i];
-        int is_ip = inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+        int family = inet_pton(AF_INET, name, address) == 1    ? AF_INET
+                     : inet_pton(AF_INET6, name, address) == 1 ? AF_INET6
+                                                               : 0;
 
-        json_array_append_new(array, json_pack("{s:s, s:s}", "type", is_ip ? "ip" : "dns", "value", name));
+        /* RFC 8738 section 3: an address as RFC 5952 writes it. */
+        if (family != 0)
+            name = inet_ntop(family, address, text, sizeof(text));
+        json_array_append_new(array,
+                              json_pack("{s:s, s:s}", "type", family != 0 ? "ip" : "dns", "value", name));
     }
     return array;
 }
@@ -201,11 +207,11 @@ struct acme_order *acme_order_resume(struct acme *acme, const char *url)
 static int poll_order(struct acme *acme, struct acme_order *order, const char *while_status,
                       const char *or_status, struct acme_response *last)
 {
-    int64_t end = (int64_t)time(NULL) + ACME_POLL_SECONDS;
+    int64_t end = acme_seconds() + ACME_POLL_SECONDS;
     unsigned n;
 
     for (n = 0; strcmp(order->status, while_status) == 0 || strcmp(order->status, or_status) == 0; n++) {
-        if ((int64_t)time(NULL) > end)
+        if (acme_seconds() > end)
             return acme_raise(
                 acme, "the order %.200s is still %.20s after %d seconds; it goes on with the next try",
                 order->url, order->status, ACME_POLL_SECONDS);
@@ -222,6 +228,7 @@ static int fail(struct acme *acme, const struct acme_order *order, const struct 
 {
     const json_t *error = json_object_get(last->json, "error");
 
+    acme->is_lost = 1;
     if (json_is_object(error))
         return acme_problem_json(acme, "the order failed", error, NULL);
     return acme_raise(acme, "the order %.200s is %.50s", order->url, order->status);
@@ -230,10 +237,13 @@ static int fail(struct acme *acme, const struct acme_order *order, const struct 
 int acme_order_authorize(struct acme *acme, struct acme_order *order, const struct acme_solver_config *config)
 {
     struct acme_response last = {0};
-    int ok = strcmp(order->status, "pending") != 0 ||
-             (acme_authorize(acme, order->authorizations, order->authorizations_count, config) &&
-              acme_post(acme, "the order", order->url, NULL, &last) && take(acme, order, last.json) &&
-              poll_order(acme, order, "pending", "pending", &last));
+    int ok;
+
+    acme->is_lost = 0;
+    ok = strcmp(order->status, "pending") != 0 ||
+         (acme_authorize(acme, order->authorizations, order->authorizations_count, config) &&
+          acme_post(acme, "the order", order->url, NULL, &last) && take(acme, order, last.json) &&
+          poll_order(acme, order, "pending", "pending", &last));
 
     if (ok && strcmp(order->status, "invalid") == 0)
         ok = fail(acme, order, &last);

@@ -26,7 +26,8 @@ struct acme {
     size_t nonces_count;
     char problem_type[64];
     int64_t retry_at;
-    int is_cut; /* the last exchange did not come to an end */
+    int is_cut;  /* the last exchange did not come to an end, or the server could not do it at the moment */
+    int is_lost; /* an authorization or the order is invalid */
     char *quiet; /* where errors go that are no reason to give up; NULL: they are reported */
     size_t quiet_size;
 };
@@ -38,6 +39,8 @@ int acme_raise(struct acme *acme, const char *format, ...) __attribute__((format
 /* The same with OpenSSL's newest error; empties its queue. */
 int acme_raise_ssl(struct acme *acme, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void acme_progress(struct acme *acme, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Of a clock that nobody sets, for deadlines. */
+int64_t acme_seconds(void);
 /* Waits; 0 if that was cancelled (and raises). */
 int acme_wait(struct acme *acme, unsigned milliseconds);
 /* The text with what no terminal should be sent replaced by "?", cut at size. */

@@ -32,12 +32,16 @@ static void append(char *out, size_t size, const char *format, ...)
 
 static void append_one(char *out, size_t size, const json_t *problem)
 {
-    const char *detail = acme_text(problem, "detail"), *title = acme_text(problem, "title");
+    const char *detail = acme_text(problem, "detail"), *title = acme_text(problem, "title"),
+               *instance = acme_text(problem, "instance");
 
     append(out, size, "%.100s: %.1500s", short_type(problem),
            detail != NULL  ? detail
            : title != NULL ? title
                            : "no reason given");
+    /* What is to be done about it, such as new terms of service (RFC 8555 section 7.3.3). */
+    if (instance != NULL)
+        append(out, size, " (see %.500s)", instance);
 }
 
 void acme_problem_text(char *out, size_t size, const json_t *problem)
@@ -96,9 +100,13 @@ int acme_problem_json(struct acme *acme, const char *what, const json_t *problem
 
 int acme_problem(struct acme *acme, const char *what, const struct acme_response *response)
 {
-    if (response->status == 429 || response->status == 503)
+    /* Not now: what is under way stays as it is. */
+    if (response->status == 429 || response->status >= 500) {
+        acme->is_cut = 1;
         acme->retry_at = acme_retry_after(response->retry_after, (int64_t)time(NULL));
-    if (json_is_object(response->json) && json_object_get(response->json, "type") != NULL) {
+    }
+    if (json_object_get(response->json, "type") != NULL ||
+        json_object_get(response->json, "detail") != NULL) {
         char front[400];
 
         snprintf(front, sizeof(front), "%.300s was refused (%ld)", what, response->status);

@@ -107,12 +107,14 @@ static int run_entry(struct managed_host *host, int64_t id, int *count)
     int ok = 1;
 
     if (managed == NULL)
-        return managed_raise(host, "out of memory");
-    cert = managed->certificate != 0
-               ? store_cert_get(host->store, &(struct store_query){.id = managed->certificate})
-               : NULL;
+        return managed_raise(host, "an ACME entry can't be read");
+    if (managed->certificate == 0) { /* it went with its CA */
+        managed_free(managed);
+        return managed_remove(host, id);
+    }
+    cert = store_cert_get(host->store, &(struct store_query){.id = managed->certificate});
     if (cert == NULL)
-        ok = managed_remove(host, id); /* its certificate went with its CA */
+        ok = 0;
     else if (strcmp(managed->text[MANAGED_F_STATUS], MANAGED_REVOKED) != 0)
         ok = run_one(host, &managed, cert, count);
     store_cert_free(cert);

@@ -89,6 +89,7 @@ int acme_post_with(struct acme *acme, EVP_PKEY *key, const char *what, const cha
 int acme_post(struct acme *acme, const char *what, const char *url, const json_t *payload,
               struct acme_response *response)
 {
+    *response = (struct acme_response){0};
     if (acme->key == NULL || acme->account_url == NULL)
         return acme_raise(acme, "%s: there is no account", what);
     return acme_post_with(acme, acme->key, what, url, payload, response);

@@ -9,6 +9,10 @@
 /* A host whose messages are the console's. Returns 0 and says why if there is no store or no crypto. */
 int acme_host(struct console *console, struct managed_host *host);
 
+/* The same for what may not run twice at a time: a lock for acme_host_unlock, or -1 and said why. */
+int acme_host_lock(struct console *console, struct managed_host *host);
+void acme_host_unlock(struct console *console, int lock);
+
 /* What add-acme and the menu take of an entry, in the order of enum managed_field up to renew-percent. */
 extern const struct property acme_settings[];
 int acme_check_setting(struct call *call, const struct property *property, const char *text);

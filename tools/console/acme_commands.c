@@ -4,9 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define WWW     "/ip/service*3"
 #define WWW_SSL "/ip/service*5"
 
 /* ---- what add-acme and enable-ssl-certificate share ---- */
@@ -23,10 +21,17 @@ static int prepare_account(struct managed_host *host, int64_t entry, const char 
         .eab_kid = kid,
         .eab_hmac_key = hmac != NULL ? hmac : key,
     };
-    int64_t id = managed_account_find(host->store, NULL, directory, kid);
-    struct managed_account *account = id > 0 ? managed_account_get(host->store, id) : NULL;
-    int ok = id >= 0;
+    struct managed *managed = managed_get(host->store, entry);
+    int has_own = managed != NULL && *managed->text[MANAGED_F_ACCOUNT] != '\0', ok;
+    struct managed_account *account;
+    int64_t id;
 
+    managed_free(managed);
+    if (has_own && kid == NULL)
+        return 1;
+    id = managed_account_find(host->store, NULL, directory, kid);
+    account = id > 0 ? managed_account_get(host->store, id) : NULL;
+    ok = id >= 0;
     if (ok && (account == NULL || *account->url == '\0')) {
         ok = managed_register(host, &registration, &id);
         managed_account_free(account);
@@ -36,33 +41,6 @@ static int prepare_account(struct managed_host *host, int64_t entry, const char 
     ok = ok && account != NULL &&
          (kid == NULL || managed_set(host->store, entry, MANAGED_F_ACCOUNT, account->name));
     managed_account_free(account);
-    return ok;
-}
-
-/* The port that the CA comes to is where the router's own web service is. */
-static int take_www_port(struct managed_host *host, int64_t id)
-{
-    struct managed *managed = managed_get(host->store, id);
-    char *port = store_setting_get(host->store, WWW, "port");
-    int ok = managed != NULL;
-
-    if (ok && port != NULL && *managed->text[MANAGED_F_PORT] == '\0' &&
-        strcmp(managed->text[MANAGED_F_CHALLENGE], "http-01") == 0)
-        ok = managed_set(host->store, id, MANAGED_F_PORT, port);
-    OPENSSL_free(port);
-    managed_free(managed);
-    return ok;
-}
-
-static int issue(struct call *call, struct managed_host *host, int64_t id, int reset_key)
-{
-    int lock = managed_lock(host), ok;
-
-    if (lock < 0)
-        return 0;
-    ok = managed_issue(host, id, reset_key);
-    close(lock);
-    console_end_line(call->console);
     return ok;
 }
 
@@ -83,35 +61,65 @@ static int run_settings(struct call *call, struct managed_host *host, int64_t id
     return ok;
 }
 
-int acme_run_add(struct call *call)
+/* The directory of the account that is named, unless one is given. The caller's. NULL: said why. */
+static char *choose_directory(struct call *call, struct managed_host *host)
+{
+    const char *directory = call_text(call, "directory-url"), *name = call_text(call, "account");
+    struct managed_account *account;
+    char *copy = NULL;
+    int64_t id;
+
+    if (directory != NULL || name == NULL)
+        return OPENSSL_strdup(directory != NULL ? directory : MANAGED_DIRECTORY);
+    id = managed_account_find(host->store, name, NULL, NULL);
+    account = id > 0 ? managed_account_get(host->store, id) : NULL;
+    if (account != NULL)
+        copy = OPENSSL_strdup(account->directory_url);
+    else
+        console_fail(call->console, "failure: there is no ACME account %.64s: see %s print", name,
+                     MANAGED_ACCOUNTS);
+    managed_account_free(account);
+    return copy;
+}
+
+static int add_and_issue(struct call *call, struct managed_host *host, const char *directory)
 {
     const char *name = call_text(call, "name"), *names = call_text(call, "domain-names"),
-               *directory = call_text(call, "directory-url"), *challenge = call_text(call, "challenge");
-    struct managed_host host;
+               *challenge = call_text(call, "challenge");
     int64_t id = 0;
-    int ok;
 
-    if (directory == NULL)
-        directory = MANAGED_DIRECTORY;
-    if (strncmp(directory, "https://", 8) != 0)
-        return console_fail(call->console, "invalid value for argument directory-url: expected https://");
-    if (!acme_host(call->console, &host) ||
-        !managed_check_names(&host, names, challenge != NULL ? challenge : MANAGED_CHALLENGE) ||
-        !store_begin(host.store))
+    if (!managed_check_names(host, names, challenge != NULL ? challenge : MANAGED_CHALLENGE) ||
+        !store_begin(host->store))
         return 0;
-    ok = managed_add(&host, name != NULL ? name : "", names, &id) &&
-         managed_set(host.store, id, MANAGED_F_DIRECTORY_URL, directory) && run_settings(call, &host, id) &&
-         take_www_port(&host, id);
-    if (!store_end(host.store, ok) ||
-        (call_text(call, "account") == NULL && !prepare_account(&host, id, directory, call)) ||
-        !issue(call, &host, id, 0)) {
-        if (id != 0)
-            console_note(call->console, "the settings are kept: acme-renew tries again");
+    if (!store_end(host->store, managed_add(host, name != NULL ? name : "", names, &id) &&
+                                    managed_set(host->store, id, MANAGED_F_DIRECTORY_URL, directory) &&
+                                    run_settings(call, host, id)))
         return 0;
-    }
-    if (!call->is_nested)
+    if ((call_text(call, "account") != NULL || prepare_account(host, id, directory, call)) &&
+        managed_issue(host, id, 0))
+        return 1;
+    console_note(call->console, "the settings are kept: acme-renew tries again");
+    return 0;
+}
+
+int acme_run_add(struct call *call)
+{
+    struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
+    char *directory;
+
+    if (lock < 0)
+        return 0;
+    directory = choose_directory(call, &host);
+    if (directory != NULL && strncmp(directory, "https://", 8) != 0)
+        ok = console_fail(call->console, "invalid value for argument directory-url: expected https://");
+    else
+        ok = directory != NULL && add_and_issue(call, &host, directory);
+    OPENSSL_free(directory);
+    acme_host_unlock(call->console, lock);
+    if (ok && !call->is_nested)
         puts("  progress: done");
-    return 1;
+    return ok;
 }
 
 /* ---- enable-ssl-certificate ---- */
@@ -150,7 +158,7 @@ static int prepare_ssl(struct managed_host *host, const char *name, const char *
                           name);
     else if (*id == 0)
         ok = managed_add(host, name, dns_name, id);
-    ok = ok && managed_set(host->store, *id, MANAGED_F_DIRECTORY_URL, directory) && take_www_port(host, *id);
+    ok = ok && managed_set(host->store, *id, MANAGED_F_DIRECTORY_URL, directory);
     return store_end(host->store, ok);
 }
 
@@ -161,46 +169,56 @@ int acme_run_enable_ssl(struct call *call)
     struct managed_host host;
     char name[300];
     int64_t id = 0;
+    int lock, ok;
 
     if (directory == NULL)
         directory = MANAGED_DIRECTORY;
     if (strncmp(directory, "https://", 8) != 0)
         return console_fail(call->console, "invalid value for argument directory-url: expected https://");
-    snprintf(name, sizeof(name), "letsencrypt-%.253s", dns_name);
     if (strchr(dns_name, ',') != NULL)
         return console_fail(call->console, "dns-name: one name; for more than one there is add-acme");
-    if (!acme_host(call->console, &host) || !managed_check_names(&host, dns_name, MANAGED_CHALLENGE) ||
-        !prepare_ssl(&host, name, dns_name, directory, &id) || !prepare_account(&host, id, directory, call) ||
-        !issue(call, &host, id, reset != NULL && strcmp(reset, "yes") == 0) || !bind_www_ssl(&host, name))
+    snprintf(name, sizeof(name), "letsencrypt-%.253s", dns_name);
+    lock = acme_host_lock(call->console, &host);
+    if (lock < 0)
         return 0;
-    if (!call->is_nested)
+    ok = managed_check_names(&host, dns_name, MANAGED_CHALLENGE) &&
+         prepare_ssl(&host, name, dns_name, directory, &id) && prepare_account(&host, id, directory, call) &&
+         managed_issue(&host, id, reset != NULL && strcmp(reset, "yes") == 0) && bind_www_ssl(&host, name);
+    acme_host_unlock(call->console, lock);
+    if (ok && !call->is_nested)
         puts("  progress: [success] ssl certificate updated");
-    return 1;
+    return ok;
 }
 
 /* ---- acme-renew, acme-revoke ---- */
 
+/* Those that are named: each, whatever becomes of the others. */
+static int renew_named(struct call *call, struct managed_host *host, int *count)
+{
+    size_t i;
+    int ok = 1;
+
+    for (i = 0; i < call->ids_count && !host->is_cancelled(host->arg); i++) {
+        int64_t id = managed_find(host->store, call->ids[i]);
+        int done = id > 0 && managed_issue(host, id, 0);
+
+        if (id == 0)
+            console_fail(call->console, "not a certificate that ACME keeps: see %s print", MANAGED_MENU);
+        *count += done;
+        ok &= done;
+    }
+    return ok;
+}
+
 int acme_run_renew(struct call *call)
 {
     struct managed_host host;
-    int lock, count = 0, ok = 1;
-    size_t i;
+    int lock = acme_host_lock(call->console, &host), count = 0, ok;
 
-    if (!acme_host(call->console, &host) || (lock = managed_lock(&host)) < 0)
+    if (lock < 0)
         return 0;
-    if (!call->has_ids)
-        ok = managed_run_due(&host, &count);
-    for (i = 0; i < call->ids_count; i++) {
-        int64_t id = managed_find(host.store, call->ids[i]);
-
-        if (id == 0)
-            ok = console_fail(call->console, "not a certificate that ACME keeps: see %s print", MANAGED_MENU);
-        else
-            ok = id > 0 && managed_issue(&host, id, 0) && ok;
-        count += ok;
-    }
-    close(lock);
-    console_end_line(call->console);
+    ok = call->has_ids ? renew_named(call, &host, &count) : managed_run_due(&host, &count);
+    acme_host_unlock(call->console, lock);
     if (!call->is_nested)
         printf("  renewed: %d\n", count);
     return ok;
@@ -210,16 +228,20 @@ int acme_run_revoke(struct call *call)
 {
     const char *reason = call_text(call, "reason"), *by = call_text(call, "by");
     struct managed_host host;
-    int number = 0;
+    int number = 0, lock, ok = 0;
     int64_t id;
 
     /* The names are in the order of CRLReason's numbers (RFC 5280 section 5.3.1). */
     while (reason != NULL && strcmp(store_revocation_reasons[number], reason) != 0)
         number++;
-    if (!acme_host(call->console, &host))
+    lock = acme_host_lock(call->console, &host);
+    if (lock < 0)
         return 0;
     id = managed_find(host.store, call->ids[0]);
     if (id == 0)
-        return console_fail(call->console, "not a certificate that ACME keeps: see %s print", MANAGED_MENU);
-    return id > 0 && managed_revoke(&host, id, number, by != NULL && strcmp(by, "certificate-key") == 0);
+        console_fail(call->console, "not a certificate that ACME keeps: see %s print", MANAGED_MENU);
+    else if (id > 0)
+        ok = managed_revoke(&host, id, number, by != NULL && strcmp(by, "certificate-key") == 0);
+    acme_host_unlock(call->console, lock);
+    return ok;
 }

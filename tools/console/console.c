@@ -69,9 +69,12 @@ void console_note(struct console *console, const char *format, ...)
 
 /* ---- the store's callbacks ---- */
 
-static void on_error(void *arg, const char *text)
+void console_on_error(void *arg, const char *text)
 {
-    console_fail(arg, "failure: %s", text);
+    struct console *console = arg;
+
+    OPENSSL_strlcpy(console->last_failure, text, sizeof(console->last_failure));
+    console_fail(console, "failure: %s", text);
 }
 
 static void on_warn(void *arg, const char *text)
@@ -116,7 +119,7 @@ struct store *console_store(struct console *console)
     struct store_config config = {
         .home = console->tool->config.home,
         .crypto = on_crypto,
-        .error = on_error,
+        .error = console_on_error,
         .warn = on_warn,
         .progress = on_progress,
         .arg = console,
@@ -129,10 +132,13 @@ struct store *console_store(struct console *console)
 
 /* ---- running ---- */
 
+static volatile sig_atomic_t is_terminated;
+
 static void on_interrupt(int signal)
 {
-    (void)signal;
     console_interrupted = 1;
+    if (signal == SIGTERM)
+        is_terminated = 1;
 }
 
 int console_open(struct console *console, struct tool *tool)
@@ -147,7 +153,9 @@ int console_open(struct console *console, struct tool *tool)
         console->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
     }
     sigemptyset(&action.sa_mask);
-    return sigaction(SIGINT, &action, NULL) == 0;
+    /* A service manager's end of a command: what it has published is taken back, as with Ctrl-C. */
+    return sigaction(SIGINT, &action, NULL) == 0 &&
+           (isatty(STDIN_FILENO) || sigaction(SIGTERM, &action, NULL) == 0);
 }
 
 void console_close(struct console *console)
@@ -169,7 +177,9 @@ int console_run_text(struct console *console, const char *text, size_t len, cons
         return console_fail(console, "%s (line %d column %d)", error.what, error.line, error.column);
     }
     for (statement = first; ok && statement != NULL; statement = statement->next) {
-        console_interrupted = 0;
+        console_interrupted = is_terminated;
+        if (is_terminated)
+            ok = console_fail(console, "terminated");
         if (console->store != NULL && !store_refresh(console->store))
             ok = 0;
         ok = ok && console_run(console, statement, 0, NULL);

@@ -185,6 +185,7 @@ struct console {
     int width;               /* of the terminal; 0: it is none */
     int is_changing_line;    /* a progress line is on the terminal */
     const struct word *word; /* whose value is looked at, for messages; or NULL */
+    char last_failure[1024]; /* what the store or a protocol has reported last */
     /* What the numbers of the last print stand for. */
     const struct menu *numbers_menu;
     int64_t *numbers;
@@ -206,6 +207,8 @@ int console_fail(struct console *console, const char *format, ...) __attribute__
 /* The same of a value: where it stands is added. */
 int console_fail_value(struct console *console, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* For callbacks that report a failure; arg is the console. */
+void console_on_error(void *arg, const char *text);
 void console_note(struct console *console, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends a progress line before something else is printed. */
 void console_end_line(struct console *console);

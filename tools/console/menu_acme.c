@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const challenges[] = {"http-01", "dns-01", "tls-alpn-01", NULL};
 static const char *const hook_kinds[] = {"signet", "acme-sh", "dehydrated", "lego", NULL};
@@ -14,11 +15,6 @@ static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
 static const char *const account_sizes[] = {"2048", "3072", "4096", "prime256v1", "secp384r1", NULL};
 
 /* ---- the host ---- */
-
-static void on_error(void *arg, const char *text)
-{
-    console_fail(arg, "failure: %s", text);
-}
 
 static void on_progress(void *arg, const char *text)
 {
@@ -35,13 +31,33 @@ static int is_cancelled(void *arg)
     return console_interrupted;
 }
 
+static const char *last_error(void *arg)
+{
+    struct console *console = arg;
+
+    return console->last_failure;
+}
+
 int acme_host(struct console *console, struct managed_host *host)
 {
     struct store *store = console_store(console);
     OSSL_LIB_CTX *libctx = store != NULL ? tool_crypto(console->tool) : NULL;
 
-    *host = (struct managed_host){store, libctx, on_error, on_progress, is_cancelled, console};
+    console->last_failure[0] = '\0';
+    *host = (struct managed_host){store,        libctx,     console_on_error, on_progress,
+                                  is_cancelled, last_error, console};
     return libctx != NULL;
+}
+
+int acme_host_lock(struct console *console, struct managed_host *host)
+{
+    return acme_host(console, host) ? managed_lock(host) : -1;
+}
+
+void acme_host_unlock(struct console *console, int lock)
+{
+    close(lock);
+    console_end_line(console);
 }
 
 /* ---- entries ---- */
@@ -180,34 +196,51 @@ int acme_check_setting(struct call *call, const struct property *property, const
     return 1;
 }
 
-static int set_entry(struct call *call, int64_t id)
+static int set_fields(struct call *call, struct managed_host *host, int64_t id)
 {
-    struct managed_host host;
+    const char *directory = call_text(call, "directory-url");
     struct managed *managed;
     size_t i;
-    int ok;
+    int ok = 1;
 
-    if (!acme_host(call->console, &host) || !store_begin(host.store))
-        return 0;
-    ok = 1;
+    /* First: it drops an account that is not one there. */
+    if (directory != NULL)
+        ok = managed_set(host->store, id, MANAGED_F_DIRECTORY_URL, directory);
     for (i = 0; ok && i < call->count; i++) {
         const struct property *property = call->arguments[i].property;
 
         ok = acme_check_setting(call, property, call->arguments[i].text) &&
-             managed_set(host.store, id, (enum managed_field)property->field, call->arguments[i].text);
+             managed_set(host->store, id, (enum managed_field)property->field, call->arguments[i].text);
     }
-    managed = ok ? managed_get(host.store, id) : NULL;
-    ok = managed != NULL && managed_check_names(&host, managed->text[MANAGED_F_DOMAIN_NAMES],
-                                                managed->text[MANAGED_F_CHALLENGE]);
+    managed = ok ? managed_get(host->store, id) : NULL;
+    ok = managed != NULL &&
+         managed_check_names(host, managed->text[MANAGED_F_DOMAIN_NAMES], managed->text[MANAGED_F_CHALLENGE]);
     managed_free(managed);
-    return store_end(host.store, ok);
+    return ok;
+}
+
+static int set_entry(struct call *call, int64_t id)
+{
+    struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
+
+    if (lock < 0)
+        return 0;
+    ok = store_begin(host.store) && store_end(host.store, set_fields(call, &host, id));
+    acme_host_unlock(call->console, lock);
+    return ok;
 }
 
 static int remove_entry(struct call *call, int64_t id)
 {
     struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
 
-    return acme_host(call->console, &host) && managed_remove(&host, id);
+    if (lock < 0)
+        return 0;
+    ok = managed_remove(&host, id);
+    acme_host_unlock(call->console, lock);
+    return ok;
 }
 
 const struct menu menu_certificate_acme = {
@@ -238,10 +271,16 @@ int acme_certificate_removed(struct console *console, int64_t certificate)
 {
     int64_t id = managed_find(console_store(console), certificate);
     struct managed_host host;
+    int lock, ok;
 
     if (id <= 0)
         return id == 0;
-    return acme_host(console, &host) && managed_remove(&host, id);
+    lock = acme_host_lock(console, &host);
+    if (lock < 0)
+        return 0;
+    ok = managed_remove(&host, id);
+    acme_host_unlock(console, lock);
+    return ok;
 }
 
 /* ---- accounts ---- */
@@ -249,7 +288,7 @@ int acme_certificate_removed(struct console *console, int64_t certificate)
 static const struct property account_properties[] = {
     {"name", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL, "what it is called here", 0},
     {"directory-url", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL, "of the ACME server", 0},
-    {"contact", TYPE_TEXT, PROP_SET | PROP_COLUMN, NULL, 0, 0, NULL, "e-mail addresses, with commas", 0},
+    {"contact", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL, "e-mail addresses, with commas", 0},
     {"url", TYPE_TEXT, 0, NULL, 0, 0, NULL, "the account's own", 0},
     {"key", TYPE_TEXT, 0, NULL, 0, 0, NULL, "name of its key: see signet key list", 0},
     {"eab-kid", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "external account's key id", 0},
@@ -270,6 +309,10 @@ static const struct property register_parameters[] = {
     {"custody", TYPE_ENUM, 0, custodies, 0, 0, MANAGED_CUSTODY, "who holds the account's key", 0},
     {.name = ""},
 };
+static const struct property contact_parameters[] = {
+    {"contact", TYPE_TEXT, PROP_NEEDED, NULL, 0, 0, NULL, "e-mail addresses, with commas; \"\": none", 0},
+    {.name = ""},
+};
 static const struct property change_key_parameters[] = {
     {"key-size", TYPE_ENUM, 0, account_sizes, 0, 0, MANAGED_KEY_SIZE, "of the new key", 0},
     {"custody", TYPE_ENUM, 0, custodies, 0, 0, MANAGED_CUSTODY, "who holds the new key", 0},
@@ -283,6 +326,28 @@ static int is_at(struct store *store, int64_t id, const char *directory)
 
     managed_account_free(account);
     return is;
+}
+
+/* One that was not registered so far is tried again. 0: there is none, -1: failed. */
+static int64_t find_unregistered(struct call *call, struct managed_host *host,
+                                 const struct managed_registration *registration)
+{
+    int64_t id = managed_account_find(host->store, registration->name, registration->directory_url,
+                                      registration->eab_kid);
+    struct managed_account *account;
+    int is_new;
+
+    if (id > 0 && registration->name != NULL && !is_at(host->store, id, registration->directory_url)) {
+        console_fail(call->console, "failure: there is an account %s already, at another CA",
+                     registration->name);
+        return -1;
+    }
+    if (id <= 0 || registration->name != NULL)
+        return id;
+    account = managed_account_get(host->store, id);
+    is_new = account == NULL || *account->url != '\0';
+    managed_account_free(account);
+    return is_new ? 0 : id;
 }
 
 static int run_register(struct call *call)
@@ -299,55 +364,70 @@ static int run_register(struct call *call)
         .custody = call_text(call, "custody"),
     };
     struct managed_host host;
-    int64_t id = 0;
+    int64_t id = -1;
+    int lock, ok;
 
     if (strncmp(registration.directory_url, "https://", 8) != 0)
         return console_fail(call->console, "invalid value for argument directory-url: expected https://");
-    if (!acme_host(call->console, &host))
+    lock = acme_host_lock(call->console, &host);
+    if (lock < 0)
         return 0;
-    /* One that was not registered so far is tried again. */
-    if (registration.name != NULL)
-        id = managed_account_find(host.store, registration.name, NULL, NULL);
-    if (id > 0 && !is_at(host.store, id, registration.directory_url))
-        return console_fail(call->console, "failure: there is an account %s already, at another CA",
-                            registration.name);
-    if (id < 0 || !managed_register(&host, &registration, &id))
-        return 0;
-    call->result = value_of_id(id);
-    return 1;
+    id = find_unregistered(call, &host, &registration);
+    ok = id >= 0 && managed_register(&host, &registration, &id);
+    acme_host_unlock(call->console, lock);
+    if (ok)
+        call->result = value_of_id(id);
+    return ok;
 }
 
 static int run_change_key(struct call *call)
 {
     struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
 
-    return acme_host(call->console, &host) &&
-           managed_account_change_key(&host, call->ids[0], call_text(call, "key-size"),
-                                      call_text(call, "custody"));
+    if (lock < 0)
+        return 0;
+    ok = managed_account_change_key(&host, call->ids[0], call_text(call, "key-size"),
+                                    call_text(call, "custody"));
+    acme_host_unlock(call->console, lock);
+    return ok;
+}
+
+static int run_set_contact(struct call *call)
+{
+    struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
+
+    if (lock < 0)
+        return 0;
+    ok = managed_account_set_contact(&host, call->ids[0], call_text(call, "contact"));
+    acme_host_unlock(call->console, lock);
+    return ok;
 }
 
 static int run_deactivate(struct call *call)
 {
     struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
 
-    return acme_host(call->console, &host) && managed_account_deactivate(&host, call->ids[0]);
-}
-
-static int set_account(struct call *call, int64_t id)
-{
-    const char *contact = call_text(call, "contact");
-    struct managed_host host;
-
-    return contact == NULL ||
-           (acme_host(call->console, &host) && managed_account_set_contact(&host, id, contact));
+    if (lock < 0)
+        return 0;
+    ok = managed_account_deactivate(&host, call->ids[0]);
+    acme_host_unlock(call->console, lock);
+    return ok;
 }
 
 /* The key goes with it: there is no other use for one. */
 static int remove_account(struct call *call, int64_t id)
 {
     struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
 
-    return acme_host(call->console, &host) && managed_account_remove(&host, id);
+    if (lock < 0)
+        return 0;
+    ok = managed_account_remove(&host, id);
+    acme_host_unlock(call->console, lock);
+    return ok;
 }
 
 static const struct command account_commands[] = {
@@ -355,6 +435,8 @@ static const struct command account_commands[] = {
      NULL},
     {"change-key", COMMAND_ITEMS | COMMAND_SINGLE, change_key_parameters, run_change_key,
      "gives the account a new key (RFC 8555 section 7.3.5)", NULL},
+    {"set-contact", COMMAND_ITEMS | COMMAND_SINGLE, contact_parameters, run_set_contact,
+     "tells the server other e-mail addresses", NULL},
     {"deactivate", COMMAND_ITEMS | COMMAND_SINGLE, NULL, run_deactivate,
      "ends the account at the server, for good", NULL},
     {"", 0, NULL, NULL, NULL, NULL},
@@ -366,10 +448,9 @@ const struct menu menu_certificate_acme_account = {
     .help = "accounts at ACME servers; remove forgets one here, and its key",
     .properties = account_properties,
     .commands = account_commands,
-    .standard = STD_PRINT | STD_FIND | STD_GET | STD_SET | STD_REMOVE,
+    .standard = STD_PRINT | STD_FIND | STD_GET | STD_REMOVE,
     .each = kept_each,
     .count = items_count,
     .value = kept_value,
-    .set = set_account,
     .remove = remove_account,
 };
