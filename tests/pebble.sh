@@ -23,7 +23,8 @@ pebble_certificates() {
 # http-01 responses at 127.0.0.1:$HTTP_PORT and for tls-alpn-01 at $TLS_PORT, whatever the name; its directory is
 # $DIRECTORY, its management interface $PEBBLE_MANAGEMENT. EAB=yes: external accounts only. PORT: where, instead of anywhere
 # free. LIFETIME: of certificates, in seconds. blocked-domain.example is a name that it refuses.
-pebble_start() {
+# Fails if one of its ports has been taken meanwhile.
+pebble_launch() {
     local dns management port lifetime=${LIFETIME:-7776000} eab=
     [ -e "$T/pebble-ca.pem" ] || pebble_certificates
     HTTP_PORT=${HTTP_PORT:-$(free_port)}
@@ -53,13 +54,36 @@ CONFIG
         spawn challtestsrv pebble-challtestsrv -dns01 "127.0.0.1:$dns" -http01 '' -https01 '' -tlsalpn01 '' \
             -defaultIPv6 '' -management "${CHALLTESTSRV#http://}"
         CHALLTESTSRV_PID=$SPAWNED
-        wait_port "${CHALLTESTSRV##*:}" pebble-challtestsrv
+        listens "$SPAWNED" "${CHALLTESTSRV##*:}" || return 1
     fi
     spawn pebble env PEBBLE_VA_NOSLEEP=1 "$@" pebble -config "$T/pebble.json" -dnsserver "${DNS_SERVER:-127.0.0.1:$dns}"
     PEBBLE_PID=$SPAWNED
     DIRECTORY_PORT=$port
-    wait_port "$port" pebble
-    wait_port "$management" "pebble's management"
+    listens "$PEBBLE_PID" "$port" "$management" || {
+        kill "$PEBBLE_PID" 2>/dev/null || :
+        return 1
+    }
+}
+
+# listens PID PORT...: waits until the process does at each port, or has ended.
+listens() {
+    local pid=$1 port tries=0
+    shift
+    for port in "$@"; do
+        until port_open "$port"; do
+            kill -0 "$pid" 2>/dev/null && [ $((++tries)) -lt 200 ] || return 1
+            sleep 0.1
+        done
+    done
+    kill -0 "$pid" 2>/dev/null
+}
+
+pebble_start() {
+    local try
+    for try in 1 2 3; do
+        ! pebble_launch "$@" || return 0
+    done
+    die "pebble does not start"
 }
 
 # pebble_trust: the store's console trusts pebble's HTTPS certificate.

@@ -68,7 +68,8 @@ while (($#)); do
         shift
         break
         ;;
-    -*) die "no such option: $1" ;;
+    --help) sed -n '/^# Usage/,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
+    -*) die "no such option: $1; see --help" ;;
     *) break ;;
     esac
 done

@@ -138,10 +138,12 @@ static void drop_lost_order(struct issue *issue)
         managed_set(issue->host->store, issue->managed->id, MANAGED_F_ORDER_URL, "");
 }
 
-static int authorize(struct issue *issue)
+/* How the names are proved: before anything is ordered or made. */
+static int take_config(struct issue *issue, struct acme_solver_config *config)
 {
     char *const *text = issue->managed->text;
-    struct acme_solver_config config = {
+
+    *config = (struct acme_solver_config){
         .webroot = or_null(text[MANAGED_F_WEBROOT]),
         .address = or_null(text[MANAGED_F_ADDRESS]),
         .port = (uint16_t)strtoul(text[MANAGED_F_PORT], NULL, 10),
@@ -150,16 +152,20 @@ static int authorize(struct issue *issue)
         .dns_servers = or_null(text[MANAGED_F_DNS_SERVERS]),
         .dns_wait = (unsigned)strtoul(text[MANAGED_F_DNS_WAIT], NULL, 10),
     };
-
-    if (config.port == 0 && strcmp(text[MANAGED_F_CHALLENGE], "http-01") == 0)
-        config.port = www_port(issue->host->store);
-    if (!acme_challenge_from(text[MANAGED_F_CHALLENGE], &config.type) ||
-        !acme_hook_from(text[MANAGED_F_HOOK_KIND], &config.hook_kind))
+    if (config->port == 0 && strcmp(text[MANAGED_F_CHALLENGE], "http-01") == 0)
+        config->port = www_port(issue->host->store);
+    if (!acme_challenge_from(text[MANAGED_F_CHALLENGE], &config->type) ||
+        !acme_hook_from(text[MANAGED_F_HOOK_KIND], &config->hook_kind))
         return managed_raise(issue->host, "%s: its challenge or hook-kind is none", issue->managed->name);
-    if (config.type == ACME_DNS_01 && config.hook == NULL)
+    if (config->type == ACME_DNS_01 && config->hook == NULL)
         return managed_raise(
             issue->host, "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");
-    if (acme_order_authorize(issue->session.acme, issue->order, &config))
+    return 1;
+}
+
+static int authorize(struct issue *issue, const struct acme_solver_config *config)
+{
+    if (acme_order_authorize(issue->session.acme, issue->order, config))
         return 1;
     drop_lost_order(issue);
     return 0;
@@ -292,6 +298,7 @@ static int finalize(struct issue *issue)
 static int run(struct issue *issue, int reset_key)
 {
     struct managed_host *host = issue->host;
+    struct acme_solver_config config;
     int64_t account;
 
     issue->certificate =
@@ -300,7 +307,8 @@ static int run(struct issue *issue, int reset_key)
     if (issue->certificate == NULL || issue->subject == NULL)
         return managed_raise(host, "the certificate of the ACME entry is not there any more");
     if (!managed_check_names(host, issue->managed->text[MANAGED_F_DOMAIN_NAMES],
-                             issue->managed->text[MANAGED_F_CHALLENGE]))
+                             issue->managed->text[MANAGED_F_CHALLENGE]) ||
+        !take_config(issue, &config))
         return 0;
     account = managed_account_of(host, issue->managed);
     if (account < 0 || !managed_session_open(&issue->session, host, account) ||
@@ -311,7 +319,16 @@ static int run(struct issue *issue, int reset_key)
         if (!new_order(issue))
             return 0;
     }
-    return authorize(issue) && finalize(issue);
+    return authorize(issue, &config) && finalize(issue);
+}
+
+void managed_failed(struct managed_host *host, int64_t id)
+{
+    struct managed *managed = managed_get(host->store, id);
+
+    if (managed != NULL)
+        note_failure(host, managed, host->last_error(host->arg), 0);
+    managed_free(managed);
 }
 
 int managed_issue(struct managed_host *host, int64_t id, int reset_key)

@@ -134,6 +134,8 @@ int managed_account_remove(struct managed_host *host, int64_t id);
 int managed_lock(struct managed_host *host);
 /* Obtains or renews now. reset_key: with a new key whatever reuse-key says. */
 int managed_issue(struct managed_host *host, int64_t id, int reset_key);
+/* Notes that a try has failed before it could be made. */
+void managed_failed(struct managed_host *host, int64_t id);
 /* Asks for renewal information where that is due, and renews what is due. *count is the number renewed. Goes
  * on after a failure, and returns 0 then. */
 int managed_run_due(struct managed_host *host, int *count);

@@ -247,6 +247,12 @@ int managed_register(struct managed_host *host, const struct managed_registratio
     char key[64], menu[64];
     int ok;
 
+    /* Before a key is made, which takes its time. */
+    if (registration->eab_kid != NULL && registration->eab_hmac_key == NULL)
+        return managed_raise(host, "eab-kid %.64s: eab-hmac-key is missing", registration->eab_kid);
+    if (registration->contact != NULL && *registration->contact != '\0' &&
+        strchr(registration->contact, '@') == NULL)
+        return managed_raise(host, "contact: \"%.64s\" is no e-mail address", registration->contact);
     if (*id == 0 && !add(host, registration, id))
         return 0;
     account = managed_account_get(host->store, *id);
@@ -284,6 +290,13 @@ int64_t managed_account_of(struct managed_host *host, const struct managed *mana
     } else if (account != NULL && strcmp(account->directory_url, directory) != 0) {
         managed_raise(host, "account %s is one at %s, not at %s", account->name, account->directory_url,
                       directory);
+        id = -1;
+    } else if (account != NULL && *account->url == '\0' && *account->eab_kid != '\0') {
+        /* Its key is not kept. */
+        managed_raise(
+            host,
+            "account %s is not registered: %s register name=%s directory-url=%s eab-kid=%s eab-hmac-key=…",
+            account->name, MANAGED_ACCOUNTS, account->name, directory, account->eab_kid);
         id = -1;
     } else if (account != NULL && account->is_deactivated) {
         managed_raise(host, "account %s is deactivated", account->name);

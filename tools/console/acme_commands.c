@@ -27,7 +27,8 @@ static int prepare_account(struct managed_host *host, int64_t entry, const char 
     int64_t id;
 
     managed_free(managed);
-    if (has_own && kid == NULL)
+    /* Without a word of an account, issuing finds or makes the directory's. */
+    if (kid == NULL && (has_own || registration.contact == NULL))
         return 1;
     id = managed_account_find(host->store, NULL, directory, kid);
     account = id > 0 ? managed_account_get(host->store, id) : NULL;
@@ -35,12 +36,14 @@ static int prepare_account(struct managed_host *host, int64_t entry, const char 
     if (ok && (account == NULL || *account->url == '\0')) {
         ok = managed_register(host, &registration, &id);
         managed_account_free(account);
-        account = managed_account_get(host->store, id);
+        account = id > 0 ? managed_account_get(host->store, id) : NULL;
     }
-    /* Of several at one directory it is this one. */
-    ok = ok && account != NULL &&
-         (kid == NULL || managed_set(host->store, entry, MANAGED_F_ACCOUNT, account->name));
+    /* Of several at one directory it is this one, also if it has to be registered once more. */
+    if (account != NULL && kid != NULL)
+        ok = managed_set(host->store, entry, MANAGED_F_ACCOUNT, account->name) && ok;
     managed_account_free(account);
+    if (!ok)
+        managed_failed(host, entry);
     return ok;
 }
 

@@ -243,13 +243,33 @@ static int remove_entry(struct call *call, int64_t id)
     return ok;
 }
 
+/* By name: of the certificate. */
+static int each_entry(struct console *console, const struct menu *menu, const struct hint *hint, item_fn *fn,
+                      void *arg)
+{
+    struct store *store = console_store(console);
+    struct store_cert *cert;
+    struct item item = {0};
+    int ok = 1;
+
+    if (hint->name == NULL || store == NULL)
+        return kept_each(console, menu, hint, fn, arg);
+    cert = store_cert_get(store, &(struct store_query){.name = hint->name});
+    item.id = cert != NULL ? managed_find(store, cert->id) : 0;
+    if (item.id > 0)
+        fn(arg, &item);
+    ok = item.id >= 0;
+    store_cert_free(cert);
+    return ok;
+}
+
 const struct menu menu_certificate_acme = {
     .path = MANAGED_MENU,
     .kind = MENU_ITEMS,
     .help = "certificates that are kept valid by ACME (RFC 8555)",
     .properties = entry_properties,
     .standard = STD_PRINT | STD_FIND | STD_GET | STD_SET | STD_REMOVE,
-    .each = kept_each,
+    .each = each_entry,
     .count = items_count,
     .value = entry_value,
     .set = set_entry,
@@ -292,7 +312,7 @@ static const struct property account_properties[] = {
     {"url", TYPE_TEXT, 0, NULL, 0, 0, NULL, "the account's own", 0},
     {"key", TYPE_TEXT, 0, NULL, 0, 0, NULL, "name of its key: see signet key list", 0},
     {"eab-kid", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "external account's key id", 0},
-    {"status", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "deactivated, if it is", 0},
+    {"status", TYPE_TEXT, PROP_COLUMN | PROP_QUIET, NULL, 0, 0, NULL, "deactivated, if it is", 0},
     {.name = ""},
 };
 
