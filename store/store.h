@@ -17,6 +17,7 @@
  * The folder (0700, everything in it 0600)
  *   signet.db   the database
  *   files/      what is imported from and exported to
+ *   live/NAME   a link to a folder with a certificate and its key for a service: see store_live_write
  *   trust       a link to a folder made anew at each change: bundle.pem, crl.pem, hashed/ as OpenSSL's
  *               -CApath wants it, and the same for each use in USE/
  */
@@ -185,10 +186,10 @@ int store_crl_issue(struct store *store, int64_t ca);
  * certificate id. */
 int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
                         unsigned char **der, size_t *len);
-/* Puts what was issued (PEM, the certificate first, then its chain) in the place of certificate or template id:
- * name, trust and whatever names it stay, and its key is from here on the one called key, which loses that name.
- * NULL: the key stays. Fails if the first certificate is not this key's or does not have each of the subject's
- * alternative names. The rest of the chain joins the store. */
+/* Puts what was issued (PEM, the certificate first, then its chain) in the place of certificate or template
+ * id: name, trust and whatever names it stay, and its key is from here on the one called key, which loses
+ * that name. NULL: the key stays. Fails if the first certificate is not this key's or does not have each of
+ * the subject's alternative names. The rest of the chain joins the store. */
 int store_enrol_install(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
                         const char *pem);
 
@@ -237,6 +238,17 @@ struct store_export {
 /* Writes FILE.crt and, with a passphrase, FILE.key; or FILE.p12. */
 int store_export(struct store *store, int64_t id, const struct store_export *export);
 
+/* ---- files for services: live/NAME/ ---- */
+
+/* Makes or replaces live/NAME with fullchain.pem (the certificate, then its issuers without the root) and
+ * key.pem (TSS2 PRIVATE KEY or PKCS #8, as the key is kept), each for its owner alone. Not within a
+ * transaction: it shows what is committed. It goes with the certificate, or by store_live_remove. */
+int store_live_write(struct store *store, int64_t id);
+int store_live_remove(struct store *store, const char *name);
+int store_live_is_there(struct store *store, const char *name);
+/* The folder's path, the caller's (OPENSSL_free). */
+char *store_live_path(struct store *store, const char *name);
+
 /* Largest file that is imported, bytes. */
 #define STORE_FILE_MAX (16 << 20)
 
@@ -274,8 +286,8 @@ int store_key_make(struct store *store, const char *name, const char *size, cons
                    const char *pcrs);
 /* Is there a key called so? -1: said why that is not known. */
 int store_key_is_here(struct store *store, const char *name);
-/* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is NULL.
- * The caller's. NULL: said why. */
+/* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is
+ * NULL. The caller's. NULL: said why. */
 EVP_PKEY *store_key_pkey(struct store *store, const char *name, int64_t certificate);
 /* Replaces what is kept of a key, such as by a reference to a persistent handle; pem must be the same key. */
 int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem);
