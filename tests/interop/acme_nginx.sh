@@ -12,16 +12,19 @@ store_start
 LIFETIME=60 pebble_start PEBBLE_WFE_NONCEREJECT=0
 pebble_trust
 pebble_root
+cp "$T/root.pem" "$FILES"
+check "the root of its certificates imported" signet '/certificate import file-name=root.pem name=pebble-root'
 check "the port of www" signet "/ip service set www port=$HTTP_PORT"
 kept() { signet "/certificate acme get [find where certificate=www] $1"; }
 live=$SIGNET_HOME/live/www
 
-# What the hook is told is kept, and it fails if there is $T/fail. nginx -s reload tries the configuration, so it needs
-# the openssl.cnf of the service: that of whoever runs signet does not reach a hook.
+# What the hook is told is kept. It fails if there is $T/fail, and kills signet if there is $T/kill. nginx -s reload tries
+# the configuration, so it needs the openssl.cnf of the service: that of whoever runs signet does not reach a hook.
 cat >"$T/reload" <<END
 #!/bin/sh
 echo "\$@" >>"$T/calls"
 [ ! -e "$T/fail" ] || { echo "nginx is out of order"; exit 3; }
+[ ! -e "$T/kill" ] || kill -9 "\$PPID"
 [ ! -e "$T/nginx.pid" ] || OPENSSL_CONF=$OPENSSL_CONF exec nginx -e "$T/nginx-error.log" -c "$T/nginx.conf" -s reload
 END
 chmod 755 "$T/reload"
@@ -103,6 +106,13 @@ equal "nothing is pending" "$(kept deploy-pending)$(kept last-error)" ''
 check "then it is not called" signet '/certificate acme-renew'
 equal "calls" "$(wc -l <"$T/calls")" $((calls + 1))
 equal "orders" "$(pebble_orders)" "$orders"
+touch "$T/kill"
+check "a process that ends before its hook does" bash -c "! $BUILD/tools/signet '/certificate acme-renew www'"
+rm "$T/kill"
+equal "it is pending" "$(kept acme-status) $(kept deploy-pending)" 'issued yes'
+calls=$(wc -l <"$T/calls")
+check "the next one calls it" signet '/certificate acme-renew'
+equal "calls" "$(wc -l <"$T/calls")" $((calls + 1))
 cp "$T/reload" "$T/anybodys"
 chmod 777 "$T/anybodys"
 check "another hook" signet "/certificate acme set [find where certificate=www] deploy-hook=$T/anybodys"
