@@ -40,10 +40,6 @@ done
 equal "entries of what was refused" "$(signet '/certificate acme print count-only where certificate~"wrong|wildcard"')" 0
 refused "a profile at a CA that has none" add profile profile.example.com profile=shortlived
 said 'no profiles|this CA has default'
-if curl --silent --show-error --fail --cacert "$T/pebble-ca.pem" "$DIRECTORY" | jq --exit-status .meta.profiles.default >"$OUT"; then
-    check "a profile that it has" signet '/certificate acme set [find where certificate=profile] profile=default; /certificate acme-renew profile'
-    equal "acme-status" "$(kept profile acme-status)" issued
-fi
 check "no profile, then" signet '/certificate acme set [find where certificate=profile] profile=""; /certificate acme-renew profile'
 
 # ---- chains ----
