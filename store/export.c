@@ -2,6 +2,7 @@
 /* Export: the certificate in PEM, its key as encrypted PKCS #8 (RFC 5958), or both in PKCS #12. */
 #include "private.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509_vfy.h>
@@ -35,40 +36,57 @@ static int export_pem(struct store *store, X509 *x509, EVP_PKEY *pkey, const cha
     return ok;
 }
 
-/* The issuers, as far as they are in the store. */
-static STACK_OF(X509) * chain_above(struct store *store, const struct store_cert *cert)
+/* The newest certificate that signed x509, with its id. */
+static X509 *issuer_of(struct store *store, X509 *x509, int64_t *id)
+{
+    sqlite3_stmt *stmt = store_prepare(
+        store,
+        "SELECT ca.id, ca.der FROM certificate c JOIN certificate ca ON ca.is_authority AND "
+        "ca.subject_hash = c.issuer_hash AND (c.akid = '' OR ca.skid = c.akid) AND ca.der IS NOT NULL "
+        "WHERE c.id = ? AND ca.id <> c.id ORDER BY ca.id DESC",
+        "i", *id);
+    X509 *issuer = NULL;
+
+    while (stmt != NULL && issuer == NULL && store_step(store, stmt) == 1) {
+        const struct store_cert ca = {.der = (unsigned char *)sqlite3_column_blob(stmt, 1),
+                                      .der_len = (size_t)sqlite3_column_bytes(stmt, 1)};
+
+        issuer = store_cert_x509(store, &ca);
+        if (issuer != NULL && X509_verify(x509, X509_get0_pubkey(issuer)) == 1) {
+            *id = sqlite3_column_int64(stmt, 0);
+        } else {
+            /* Another CA of the same name. */
+            ERR_clear_error();
+            X509_free(issuer);
+            issuer = NULL;
+        }
+    }
+    sqlite3_finalize(stmt);
+    return issuer;
+}
+
+STACK_OF(X509) * store_chain_above(struct store *store, const struct store_cert *cert)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
-    int64_t id = cert->id, next;
+    X509 *leaf = store_cert_x509(store, cert), *x509 = leaf;
+    int64_t id = cert->id;
     int depth;
 
-    for (depth = 0; chain != NULL && depth < 32; depth++) {
-        struct store_cert *ca;
-        X509 *x509;
-
-        next = store_number(store, 0,
-                            "SELECT ca.id FROM certificate c JOIN certificate ca ON ca.is_authority AND "
-                            "ca.subject_hash = c.issuer_hash AND (c.akid = '' OR ca.skid = c.akid) "
-                            "WHERE c.id = ? AND ca.id <> c.id ORDER BY ca.id DESC LIMIT 1",
-                            "i", id);
-        if (next <= 0)
-            break;
-        ca = store_cert_by_id(store, next);
-        x509 = ca != NULL ? store_cert_x509(store, ca) : NULL;
-        store_cert_free(ca);
-        if (x509 == NULL || !sk_X509_push(chain, x509)) {
+    for (depth = 0; chain != NULL && x509 != NULL && depth < 32; depth++) {
+        x509 = issuer_of(store, x509, &id);
+        if (x509 != NULL && !sk_X509_push(chain, x509)) {
             X509_free(x509);
             break;
         }
-        id = next;
     }
+    X509_free(leaf);
     return chain;
 }
 
 static int export_pkcs12(struct store *store, const struct store_cert *cert, X509 *x509, EVP_PKEY *pkey,
                          const char *base, const char *passphrase)
 {
-    STACK_OF(X509) *chain = chain_above(store, cert);
+    STACK_OF(X509) *chain = store_chain_above(store, cert);
     BIO *bio = BIO_new(BIO_s_mem());
     PKCS12 *p12 = PKCS12_create_ex(passphrase, cert->text[STORE_NAME], pkey, x509, chain, NID_aes_256_cbc,
                                    NID_aes_256_cbc, PKCS12_DEFAULT_ITER, PKCS12_DEFAULT_ITER, 0,

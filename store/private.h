@@ -147,6 +147,28 @@ int64_t store_seconds(const ASN1_TIME *time);
 
 void store_verifier_free(struct store *store);
 
+/* ---- export.c ---- */
+
+/* The issuers, as far as they are in the store, each found by its name and the signature that it made. The
+ * caller's; NULL: out of memory. */
+STACK_OF(X509) * store_chain_above(struct store *store, const struct store_cert *cert);
+
+/* ---- swap.c ---- */
+
+/* One process at a time makes or removes folders that are swapped. operation as of flock. The caller closes
+ * it; -1 with errno. */
+int store_swap_lock(struct store *store, int operation);
+/* Lets the link parent/name lead to folder, which is in parent, too. */
+int store_swap(struct store *store, const char *parent, const char *name, const char *folder);
+/* Removes what in parent begins with prefix (which begins with a dot) and no link there leads to: of before,
+ * or of a process that was stopped. */
+void store_swap_sweep(const char *parent, const char *prefix);
+
+/* ---- live.c ---- */
+
+/* Removes the folders of certificates that are gone, and what killed processes have left. */
+void store_live_sweep(struct store *store);
+
 /* ---- trust.c ---- */
 
 /* Something changed that the trust folder shows. Within a transaction. */

@@ -152,6 +152,7 @@ struct store *store_open(const struct store_config *config)
     }
     store_files_sweep(store);
     store_trust_sweep(store);
+    store_live_sweep(store);
     /* A process that was stopped, or had no room, may have left the folder behind what is committed. */
     if (!store_trust_write(store)) {
         store_free(store);

@@ -17,6 +17,7 @@
  * The folder (0700, everything in it 0600)
  *   signet.db   the database
  *   files/      what is imported from and exported to
+ *   live/NAME   a link to a folder with a certificate and its key for a service: see store_live_write
  *   trust       a link to a folder made anew at each change: bundle.pem, crl.pem, hashed/ as OpenSSL's
  *               -CApath wants it, and the same for each use in USE/
  */
@@ -242,6 +243,17 @@ struct store_export {
 };
 /* Writes FILE.crt and, with a passphrase, FILE.key; or FILE.p12. */
 int store_export(struct store *store, int64_t id, const struct store_export *export);
+
+/* ---- files for services: live/NAME/ ---- */
+
+/* Makes or replaces live/NAME with fullchain.pem (the certificate, then its issuers without the root) and
+ * key.pem (TSS2 PRIVATE KEY or PKCS #8, as the key is kept), each for its owner alone. Not within a
+ * transaction: it shows what is committed. It goes with the certificate, or by store_live_remove. */
+int store_live_write(struct store *store, int64_t id);
+int store_live_remove(struct store *store, const char *name);
+int store_live_is_there(struct store *store, const char *name);
+/* The folder's path, the caller's (OPENSSL_free). */
+char *store_live_path(struct store *store, const char *name);
 
 /* Largest file that is imported, bytes. */
 #define STORE_FILE_MAX (16 << 20)

@@ -6,9 +6,7 @@
  */
 #include "private.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -175,59 +173,6 @@ static int write_set(struct store *store, const char *folder, const char *use)
 
 /* ---- the folder ---- */
 
-static void remove_folder(int parent, const char *name)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(fd, entry->d_name, 0) != 0)
-            remove_folder(fd, entry->d_name);
-    }
-    if (dir != NULL)
-        closedir(dir);
-    else if (fd >= 0)
-        close(fd);
-    unlinkat(parent, name, AT_REMOVEDIR);
-}
-
-/* Folders that the link does not name: of before, or of a process that was stopped. */
-static void sweep(struct store *store)
-{
-    char path[PATH_MAX], current[PATH_MAX];
-    DIR *dir = opendir(store->home);
-    struct dirent *entry;
-    ssize_t len;
-
-    snprintf(path, sizeof(path), "%s/trust", store->home);
-    len = readlink(path, current, sizeof(current) - 1);
-    current[len > 0 ? len : 0] = '\0';
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (strncmp(entry->d_name, ".trust.", 7) != 0 || strcmp(entry->d_name, current) == 0)
-            continue;
-        if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
-            remove_folder(dirfd(dir), entry->d_name);
-    }
-    if (dir != NULL)
-        closedir(dir);
-}
-
-static int swap(struct store *store, const char *folder)
-{
-    char link[PATH_MAX], next[PATH_MAX];
-
-    snprintf(link, sizeof(link), "%s/trust", store->home);
-    snprintf(next, sizeof(next), "%s/.trust.link", store->home);
-    unlink(next);
-    if (symlink(strrchr(folder, '/') + 1, next) == 0 && rename(next, link) == 0 &&
-        store_sync_folder(store->home))
-        return 1;
-    return store_raise(store, "%s can't be replaced: %s", link, strerror(errno));
-}
-
 static int write_folder(struct store *store, int64_t generation)
 {
     char folder[PATH_MAX], path[PATH_MAX + 32];
@@ -247,25 +192,10 @@ static int write_folder(struct store *store, int64_t generation)
         ok = write_set(store, path, store_uses[i]);
     }
     BIO_printf(bio, "%lld\n", (long long)generation);
-    ok = ok && write_text(store, folder, "generation", bio) && swap(store, folder);
+    ok =
+        ok && write_text(store, folder, "generation", bio) && store_swap(store, store->home, "trust", folder);
     BIO_free(bio);
     return ok;
-}
-
-/* One process at a time makes or removes trust folders. operation as of flock. The caller closes it; -1 with
- * errno. */
-static int lock_trust(struct store *store, int operation)
-{
-    char path[PATH_MAX];
-    int fd;
-
-    snprintf(path, sizeof(path), "%s/.lock", store->home);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && flock(fd, operation) != 0) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
 }
 
 /* What is committed is committed: a trust folder that can't be written now is written before the next
@@ -279,7 +209,7 @@ int store_trust_write(struct store *store)
         return 0;
     if (generation == written_generation(store))
         return 1;
-    fd = lock_trust(store, LOCK_EX);
+    fd = store_swap_lock(store, LOCK_EX);
     if (fd < 0) {
         store_warn(store, "%s/.lock can't be locked: %s", store->home, strerror(errno));
         return 1;
@@ -288,17 +218,17 @@ int store_trust_write(struct store *store)
     if (generation != written_generation(store) && !write_folder(store, generation))
         store_warn(store, "%s/trust shows what was trusted before; the next command tries again",
                    store->home);
-    sweep(store);
+    store_swap_sweep(store->home, ".trust.");
     close(fd);
     return 1;
 }
 
 void store_trust_sweep(struct store *store)
 {
-    int fd = lock_trust(store, LOCK_EX | LOCK_NB);
+    int fd = store_swap_lock(store, LOCK_EX | LOCK_NB);
 
     if (fd < 0)
         return; /* whoever has the lock sweeps */
-    sweep(store);
+    store_swap_sweep(store->home, ".trust.");
     close(fd);
 }

@@ -173,6 +173,30 @@ static void set_options(struct transfer *transfer, const char *method, const cha
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 }
 
+/* A router without a battery starts in another year. */
+static int explain_certificate(struct acme *acme, const char *url, const char *why)
+{
+    long result = X509_V_OK;
+
+    curl_easy_getinfo(acme->curl, CURLINFO_SSL_VERIFYRESULT, &result);
+    if (result == X509_V_ERR_CERT_NOT_YET_VALID || result == X509_V_ERR_CERT_HAS_EXPIRED) {
+        char now[32];
+        time_t seconds = time(NULL);
+        struct tm tm;
+
+        strftime(now, sizeof(now), "%Y-%m-%d %H:%M", gmtime_r(&seconds, &tm));
+        return acme_raise(acme,
+                          "%.200s: the server's certificate can't be verified: %s. Is the clock right? Here "
+                          "it is %s UTC",
+                          url, why, now);
+    }
+    return acme_raise(
+        acme,
+        "%.200s: the server's certificate can't be verified: %s. For a CA of your own import its "
+        "root and set trusted=yes",
+        url, why);
+}
+
 static int explain(struct transfer *transfer, const char *url, CURLcode code, const char *why)
 {
     struct acme *acme = transfer->acme;
@@ -183,11 +207,7 @@ static int explain(struct transfer *transfer, const char *url, CURLcode code, co
     case CURLE_ABORTED_BY_CALLBACK:
         return acme_raise(acme, "interrupted");
     case CURLE_PEER_FAILED_VERIFICATION:
-        return acme_raise(
-            acme,
-            "%.200s: the server's certificate can't be verified: %s. For a CA of your own import its "
-            "root and set trusted=yes",
-            url, why);
+        return explain_certificate(acme, url, why);
     default:
         return acme_raise(acme, "%.200s: %s", url, *why != '\0' ? why : curl_easy_strerror(code));
     }

@@ -229,6 +229,7 @@ static int note_success(struct managed_host *host, const struct managed *managed
                            managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
                            managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
                            managed_set_time(host, managed->id, MANAGED_F_RENEW_AT, renew_at) &&
+                           managed_set(host->store, managed->id, MANAGED_F_DEPLOY_PENDING, "yes") &&
                            store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained",
                                      managed->name, managed->text[MANAGED_F_DOMAIN_NAMES]));
     store_cert_free(cert);
@@ -349,6 +350,7 @@ int managed_issue(struct managed_host *host, int64_t id, int reset_key)
     if (!ok && !host->is_cancelled(host->arg))
         note_failure(host, issue.managed, host->last_error(host->arg),
                      issue.session.acme != NULL ? acme_retry_at(issue.session.acme) : 0);
+    ok = ok && managed_deploy(host, id);
     acme_order_free(issue.order);
     managed_session_close(&issue.session);
     store_cert_free(issue.subject);

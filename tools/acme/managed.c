@@ -36,6 +36,8 @@ const char *const managed_names[MANAGED_FIELDS] = {
     [MANAGED_F_CUSTODY] = "custody",
     [MANAGED_F_REUSE_KEY] = "reuse-key",
     [MANAGED_F_RENEW_PERCENT] = "renew-percent",
+    [MANAGED_F_LIVE] = "live",
+    [MANAGED_F_DEPLOY_HOOK] = "deploy-hook",
     [MANAGED_F_STATUS] = "acme-status",
     [MANAGED_F_ERROR] = "last-error",
     [MANAGED_F_RENEW_AT] = "renew-at",
@@ -44,13 +46,19 @@ const char *const managed_names[MANAGED_FIELDS] = {
     [MANAGED_F_ARI_NEXT] = "ari-next",
     [MANAGED_F_ARI_EXPLANATION] = "ari-explanation",
     [MANAGED_F_ORDER_URL] = "order-url",
+    [MANAGED_F_DEPLOY_PENDING] = "deploy-pending",
 };
 
 const char *const managed_defaults[MANAGED_FIELDS] = {
-    [MANAGED_F_DIRECTORY_URL] = MANAGED_DIRECTORY, [MANAGED_F_CHALLENGE] = MANAGED_CHALLENGE,
-    [MANAGED_F_HOOK_KIND] = MANAGED_HOOK_KIND,     [MANAGED_F_DNS_WAIT] = MANAGED_DNS_WAIT,
-    [MANAGED_F_KEY_SIZE] = MANAGED_KEY_SIZE,       [MANAGED_F_CUSTODY] = MANAGED_CUSTODY,
-    [MANAGED_F_REUSE_KEY] = MANAGED_REUSE_KEY,     [MANAGED_F_RENEW_PERCENT] = MANAGED_RENEW_PERCENT,
+    [MANAGED_F_DIRECTORY_URL] = MANAGED_DIRECTORY,
+    [MANAGED_F_CHALLENGE] = MANAGED_CHALLENGE,
+    [MANAGED_F_HOOK_KIND] = MANAGED_HOOK_KIND,
+    [MANAGED_F_DNS_WAIT] = MANAGED_DNS_WAIT,
+    [MANAGED_F_KEY_SIZE] = MANAGED_KEY_SIZE,
+    [MANAGED_F_CUSTODY] = MANAGED_CUSTODY,
+    [MANAGED_F_REUSE_KEY] = MANAGED_REUSE_KEY,
+    [MANAGED_F_RENEW_PERCENT] = MANAGED_RENEW_PERCENT,
+    [MANAGED_F_LIVE] = MANAGED_LIVE,
 };
 
 /* ---- the host ---- */
@@ -329,6 +337,9 @@ int managed_set(struct store *store, int64_t id, enum managed_field field, const
     /* Reckoned again when it is looked at. */
     if (field == MANAGED_F_RENEW_PERCENT)
         ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_RENEW_AT]);
+    /* The next acme-renew sees to it. */
+    if (field == MANAGED_F_LIVE || field == MANAGED_F_DEPLOY_HOOK)
+        ok = ok && store_setting_set(store, menu, managed_names[MANAGED_F_DEPLOY_PENDING], "yes", 0);
     if (field == MANAGED_F_KEY_SIZE || field == MANAGED_F_CUSTODY)
         ok = ok && drop_next_key(store, id);
     return store_end(store, ok);

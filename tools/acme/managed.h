@@ -23,6 +23,7 @@
 #define MANAGED_CUSTODY       "auto"
 #define MANAGED_REUSE_KEY     "yes"
 #define MANAGED_RENEW_PERCENT "66"
+#define MANAGED_LIVE          "no"
 #define MANAGED_REVOKED       "revoked" /* an acme-status */
 
 /* Whom it works for. */
@@ -59,6 +60,8 @@ enum managed_field {
     MANAGED_F_CUSTODY,
     MANAGED_F_REUSE_KEY,
     MANAGED_F_RENEW_PERCENT,
+    MANAGED_F_LIVE,        /* "yes": its files are in live/NAME (store_live_write) */
+    MANAGED_F_DEPLOY_HOOK, /* what is executed when those are new */
     /* State; times in seconds since 1970. */
     MANAGED_F_STATUS, /* "issued", "failed", MANAGED_REVOKED; empty: nothing has happened yet */
     MANAGED_F_ERROR,  /* of the last try */
@@ -67,7 +70,8 @@ enum managed_field {
     MANAGED_F_FAILURES,
     MANAGED_F_ARI_NEXT, /* when to ask for renewal information again */
     MANAGED_F_ARI_EXPLANATION,
-    MANAGED_F_ORDER_URL, /* an order that is under way */
+    MANAGED_F_ORDER_URL,      /* an order that is under way */
+    MANAGED_F_DEPLOY_PENDING, /* "yes": the service does not have the certificate yet */
     MANAGED_FIELDS
 };
 /* Names of the settings, and their values when they are not set, in the order of enum managed_field. */

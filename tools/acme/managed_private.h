@@ -47,4 +47,10 @@ int64_t managed_renewal_of(const struct managed *managed, const struct store_cer
 /* Sets a field to a time; 0 takes it away. */
 int managed_set_time(struct managed_host *host, int64_t id, enum managed_field field, int64_t when);
 
+/* ---- deploy.c ---- */
+
+/* Gives an issued certificate to its service if the entry says how: writes live/NAME, and calls deploy-hook
+ * (ACME_HOOK_SECONDS at most). What fails is noted in the entry, where the next acme-renew finds it. */
+int managed_deploy(struct managed_host *host, int64_t id);
+
 #endif

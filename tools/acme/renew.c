@@ -83,6 +83,15 @@ static int look(struct managed_host *host, struct managed **managed, const struc
     return ok;
 }
 
+/* The service does not have it: its hook failed, or the process ended before that. */
+static int is_deploy_due(struct managed_host *host, const struct managed *managed,
+                         const struct store_cert *cert)
+{
+    return cert->der != NULL && (strcmp(managed->text[MANAGED_F_DEPLOY_PENDING], "yes") == 0 ||
+                                 (strcmp(managed->text[MANAGED_F_LIVE], "yes") == 0 &&
+                                  !store_live_is_there(host->store, managed->name)));
+}
+
 static int run_one(struct managed_host *host, struct managed **managed, const struct store_cert *cert,
                    int *count)
 {
@@ -93,7 +102,7 @@ static int run_one(struct managed_host *host, struct managed **managed, const st
         return 0;
     if ((cert->der != NULL && time_of(*managed, MANAGED_F_RENEW_AT) > now) ||
         time_of(*managed, MANAGED_F_NEXT_TRY) > now)
-        return 1;
+        return !is_deploy_due(host, *managed, cert) || managed_deploy(host, (*managed)->id);
     managed_progress(host, "renewing %s", (*managed)->name);
     ok = managed_issue(host, (*managed)->id, 0);
     *count += ok;

@@ -104,7 +104,11 @@ void acme_host_unlock(struct console *console, int lock)
                 MANAGED_F_ACCOUNT),                                                                          \
         SETTING("renew-percent", TYPE_NUMBER, NULL, 10, 95, MANAGED_RENEW_PERCENT,                           \
                 "of its life that has passed when it is renewed, if the CA does not tell (RFC 9773)",        \
-                MANAGED_F_RENEW_PERCENT)
+                MANAGED_F_RENEW_PERCENT),                                                                    \
+        SETTING("live", TYPE_BOOL, NULL, 0, 0, MANAGED_LIVE,                                                 \
+                "keep its files for a service in the folder live/NAME", MANAGED_F_LIVE),                     \
+        SETTING("deploy-hook", TYPE_TEXT, NULL, 0, 0, NULL,                                                  \
+                "the program that is executed when those are new, with its path", MANAGED_F_DEPLOY_HOOK)
 
 const struct property acme_settings[] = {SETTINGS, {.name = ""}};
 
@@ -169,6 +173,8 @@ static const struct property entry_properties[] = {
      MANAGED_F_ARI_EXPLANATION},
     {"order-url", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of an order that is under way",
      MANAGED_F_ORDER_URL},
+    {"deploy-pending", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "the service does not have it yet",
+     MANAGED_F_DEPLOY_PENDING},
     {.name = ""},
 };
 
@@ -188,8 +194,9 @@ static char *entry_value(struct console *console, const struct menu *menu, const
 
 int acme_check_setting(struct call *call, const struct property *property, const char *text)
 {
-    if ((property->field == MANAGED_F_WEBROOT || property->field == MANAGED_F_HOOK) && *text != '\0' &&
-        *text != '/')
+    if ((property->field == MANAGED_F_WEBROOT || property->field == MANAGED_F_HOOK ||
+         property->field == MANAGED_F_DEPLOY_HOOK) &&
+        *text != '\0' && *text != '/')
         return console_fail(call->console, "value of %s must be an absolute path", property->name);
     if (property->field == MANAGED_F_DIRECTORY_URL && strncmp(text, "https://", 8) != 0)
         return console_fail(call->console, "invalid value for argument directory-url: expected https://");
