@@ -21,7 +21,7 @@ options {
     recursion no; dnssec-validation no; notify no; empty-zones-enable no;
 };
 controls { };
-zone example.test { type primary; file "example.zone"; allow-update { key updates; }; };
+zone example.test { type primary; file "example.zone"; allow-update { key updates; }; allow-transfer { 127.0.0.1; }; };
 zone static.test { type primary; file "static.zone"; };
 END
 # Nobody tells the secondary of changes: it looks every two seconds. BIND would not listen on 127.0.0.2.
