@@ -116,11 +116,12 @@ int store_live_write(struct store *store, int64_t id)
     if (cert == NULL || parent == NULL || !store_check_name(store, cert->text[STORE_NAME]))
         goto out;
     fd = store_swap_lock(store, LOCK_EX);
-    if (fd < 0)
+    if (fd < 0) {
         store_raise(store, "%s/.lock can't be locked: %s", store->home, strerror(errno));
-    else
-        ok = make_folder(store, parent, folder, sizeof(folder)) && write_chain(store, cert, folder) &&
-             write_key(store, cert, folder) && store_swap(store, parent, cert->text[STORE_NAME], folder);
+        goto out;
+    }
+    ok = make_folder(store, parent, folder, sizeof(folder)) && write_chain(store, cert, folder) &&
+         write_key(store, cert, folder) && store_swap(store, parent, cert->text[STORE_NAME], folder);
     store_swap_sweep(parent, PREFIX);
 out:
     if (fd >= 0)

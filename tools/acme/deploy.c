@@ -82,6 +82,12 @@ int managed_deploy(struct managed_host *host, int64_t id)
         managed_free(managed);
         return managed_raise(host, "the certificate of the ACME entry is not there any more");
     }
+    /* There is nothing to give, and nothing to take away. */
+    if (strcmp(managed->text[MANAGED_F_LIVE], "yes") != 0 &&
+        *managed->text[MANAGED_F_DEPLOY_PENDING] == '\0') {
+        managed_free(managed);
+        return 1;
+    }
     ok = give(&deploy, managed);
     is_noted = store_begin(host->store);
     if (is_noted)

@@ -229,7 +229,8 @@ static int note_success(struct managed_host *host, const struct managed *managed
                            managed_set(host->store, managed->id, MANAGED_F_ARI_NEXT, "") &&
                            managed_set(host->store, managed->id, MANAGED_F_ARI_EXPLANATION, "") &&
                            managed_set_time(host, managed->id, MANAGED_F_RENEW_AT, renew_at) &&
-                           managed_set(host->store, managed->id, MANAGED_F_DEPLOY_PENDING, "yes") &&
+                           (strcmp(managed->text[MANAGED_F_LIVE], "yes") != 0 ||
+                            managed_set(host->store, managed->id, MANAGED_F_DEPLOY_PENDING, "yes")) &&
                            store_log(host->store, "acme,info", "acme: certificate %s for %.300s obtained",
                                      managed->name, managed->text[MANAGED_F_DOMAIN_NAMES]));
     store_cert_free(cert);
