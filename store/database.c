@@ -86,6 +86,27 @@ static const char *const migrations[] = {
     ") STRICT;"
     "CREATE TABLE trust (generation INTEGER NOT NULL) STRICT;"
     "INSERT INTO trust VALUES (1);",
+
+    "CREATE TABLE incoming (" /* requests of others that a protocol has brought */
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " entry INTEGER NOT NULL,"
+    " transaction_id TEXT NOT NULL,"
+    " key_fingerprint TEXT NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('pending', 'issued', 'denied')),"
+    " reason TEXT NOT NULL, subject TEXT NOT NULL, subject_alt_name TEXT NOT NULL, address TEXT NOT NULL,"
+    " created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    " request BLOB NOT NULL,"
+    " certificate INTEGER REFERENCES certificate(id) ON DELETE SET NULL,"
+    " UNIQUE (entry, transaction_id, key_fingerprint)"
+    ") STRICT;"
+    "CREATE INDEX incoming_certificate ON incoming(certificate);"
+    "CREATE INDEX incoming_pending ON incoming(expires) WHERE status = 'pending';"
+    "CREATE TABLE password (" /* for one enrolment each */
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " digest TEXT NOT NULL UNIQUE," /* SHA-256: they are random, and long */
+    " pattern TEXT NOT NULL,"
+    " expires INTEGER NOT NULL"
+    ") STRICT;",
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -187,46 +187,66 @@ static int take_usages(struct store_cert *template, X509_REQ *request)
     return ok;
 }
 
+X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, int days_valid,
+                          const char *name, struct store_cert *cert)
+{
+    EVP_PKEY *ca_pkey = NULL;
+    X509 *x509 = NULL;
+
+    if (!store_check_ca(store, ca) || (ca_pkey = store_cert_pkey(store, ca)) == NULL)
+        return NULL;
+    cert->days_valid = days_valid;
+    if (store_cert_set_text(cert, STORE_NAME, name) && take_usages(cert, request) &&
+        store_cert_set_text(cert, STORE_DIGEST_ALGORITHM, "sha256"))
+        x509 = store_issue(store, &(struct store_issue){.template = cert,
+                                                        .request = request,
+                                                        .pkey = X509_REQ_get0_pubkey(request),
+                                                        .ca = ca,
+                                                        .ca_pkey = ca_pkey,
+                                                        .crl_host = ca->text[STORE_CA_CRL_HOST],
+                                                        .crl_id = ca->id});
+    EVP_PKEY_free(ca_pkey);
+    if (x509 != NULL && !store_cert_describe(store, cert, x509)) {
+        X509_free(x509);
+        return NULL;
+    }
+    cert->ca = ca->id;
+    return x509;
+}
+
+int store_request_insert(struct store *store, struct store_cert *cert, X509 *x509)
+{
+    char *name = store_free_name(store, cert->text[STORE_NAME]);
+    int ok = name != NULL && store_cert_set_text(cert, STORE_NAME, name) &&
+             (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 &&
+             store_cert_insert(store, cert);
+
+    OPENSSL_free(name);
+    return ok;
+}
+
 int store_request_sign(struct store *store, const char *file, int64_t ca_id, int days_valid, const char *name,
                        int64_t *id)
 {
     struct store_cert *ca = store_cert_by_id(store, ca_id), *cert = store_template_new();
     X509_REQ *request = NULL;
-    EVP_PKEY *ca_pkey = NULL;
     X509 *x509 = NULL;
-    char *free_name = NULL;
     int ok = 0;
 
     *id = 0;
     if (ca == NULL || cert == NULL || !store_check_ca(store, ca) || !store_check_name(store, name) ||
-        (request = read_request(store, file)) == NULL || (ca_pkey = store_cert_pkey(store, ca)) == NULL)
+        (request = read_request(store, file)) == NULL ||
+        (x509 = store_request_issue(store, ca, request, days_valid, name, cert)) == NULL ||
+        !store_begin(store))
         goto out;
-    cert->days_valid = days_valid;
-    if (!store_cert_set_text(cert, STORE_NAME, name) || !take_usages(cert, request) ||
-        !store_cert_set_text(cert, STORE_DIGEST_ALGORITHM, "sha256"))
-        goto out;
-    x509 = store_issue(store, &(struct store_issue){.template = cert,
-                                                    .request = request,
-                                                    .pkey = X509_REQ_get0_pubkey(request),
-                                                    .ca = ca,
-                                                    .ca_pkey = ca_pkey,
-                                                    .crl_host = ca->text[STORE_CA_CRL_HOST],
-                                                    .crl_id = ca->id});
-    if (x509 == NULL || !store_cert_describe(store, cert, x509) || !store_begin(store))
-        goto out;
-    cert->ca = ca->id;
-    free_name = store_free_name(store, name);
-    ok = free_name != NULL && store_cert_set_text(cert, STORE_NAME, free_name) &&
-         (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 && store_cert_insert(store, cert) &&
+    ok = store_request_insert(store, cert, x509) &&
          store_log(store, "certificate,info", "request %s signed by %s as %s", file, ca->text[STORE_NAME],
-                   free_name);
+                   cert->text[STORE_NAME]);
     *id = cert->id;
     ok = store_end(store, ok);
 out:
-    OPENSSL_free(free_name);
     X509_free(x509);
     X509_REQ_free(request);
-    EVP_PKEY_free(ca_pkey);
     store_cert_free(cert);
     store_cert_free(ca);
     return ok;
