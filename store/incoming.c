@@ -114,31 +114,26 @@ int store_incoming_parse(struct store *store, const unsigned char *der, size_t l
     X509_REQ *request = store_crypto(store) != NULL ? parse(store, der, len) : NULL;
     struct store_cert *cert = store_template_new();
     EVP_PKEY *pkey = request != NULL ? X509_REQ_get0_pubkey(request) : NULL;
-    unsigned char md[EVP_MAX_MD_SIZE], *spki = NULL;
-    int spki_len = pkey != NULL ? i2d_PUBKEY(pkey, &spki) : -1, ok = 0;
-    size_t md_len = 0;
+    int ok = 0;
 
     if (request == NULL)
         snprintf(why, size, "no certificate request (PKCS #10)");
-    else if (pkey == NULL || spki_len <= 0)
+    else if (pkey == NULL)
         snprintf(why, size, "the request's public key is of no kind that is known");
     else if (X509_REQ_verify_ex(request, pkey, store_crypto(store), NULL) != 1)
         snprintf(why, size, "the request's signature is not its key's");
     else if (cert == NULL || !store_describe_request(store, cert, request) ||
-             !EVP_Q_digest(store_crypto(store), "SHA256", "provider=default", spki, (size_t)spki_len, md,
-                           &md_len))
+             (incoming->key_fingerprint = store_spki_fingerprint(store, pkey)) == NULL)
         snprintf(why, size, "out of memory");
     else
         ok = 1;
     if (ok) {
         incoming->subject = OPENSSL_strdup(cert->text[STORE_SUBJECT]);
         incoming->subject_alt_name = OPENSSL_strdup(cert->text[STORE_SUBJECT_ALT_NAME]);
-        incoming->key_fingerprint = store_hex(md, md_len, 0);
         incoming->request = OPENSSL_memdup(der, len);
         incoming->request_len = len;
     }
     ERR_clear_error();
-    OPENSSL_free(spki);
     store_cert_free(cert);
     X509_REQ_free(request);
     return ok;

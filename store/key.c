@@ -21,8 +21,7 @@ void store_wipe(char *text)
 
 /* ---- what an EVP_PKEY tells ---- */
 
-/* SHA-256 of the SubjectPublicKeyInfo. The caller's. */
-static char *fingerprint(struct store *store, EVP_PKEY *pkey)
+char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey)
 {
     unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
     int len = i2d_PUBKEY(pkey, &der);
@@ -147,7 +146,7 @@ EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *cus
 
 int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
 {
-    char *print = fingerprint(store, pkey);
+    char *print = store_spki_fingerprint(store, pkey);
     int64_t id =
         print == NULL ? -1 : store_number(store, 0, "SELECT id FROM key WHERE fingerprint = ?", "t", print);
 
@@ -157,7 +156,7 @@ int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
 
 int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name)
 {
-    char *print = fingerprint(store, pkey);
+    char *print = store_spki_fingerprint(store, pkey);
     int64_t id = -1;
 
     if (print == NULL)

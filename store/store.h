@@ -135,8 +135,9 @@ int store_cert_each(struct store *store, const struct store_query *query,
 int64_t store_cert_count(struct store *store);
 /* NULL: there is none, and nothing is said, unless the store can't be read. */
 struct store_cert *store_cert_get(struct store *store, const struct store_query *query);
-/* The same by what it is (DER). */
+/* The same by what it is (DER), and by who issued it. */
 struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len);
+struct store_cert *store_cert_issued(struct store *store, int64_t ca, const ASN1_INTEGER *serial);
 void store_cert_free(struct store_cert *cert);
 
 /* A template with default values, the caller's. */
@@ -211,32 +212,33 @@ struct store_incoming {
     char *subject_alt_name;
     char *address; /* where it came from */
     int64_t created, expires;
-    int64_t certificate; /* that was issued; 0: none, or removed since */
+    int64_t certificate;    /* that was issued; 0: none, or removed since */
     unsigned char *request; /* PKCS #10, DER */
     size_t request_len;
 };
-/* Reads a request: its signature must be its key's. Fills subject, subject_alt_name, key_fingerprint and request.
- * Returns 0 with why (one line) and reports nothing: what is wrong is the sender's. */
-int store_incoming_parse(struct store *store, const unsigned char *der, size_t len, struct store_incoming *incoming,
-                         char *why, size_t size);
+/* Reads a request: its signature must be its key's. Fills subject, subject_alt_name, key_fingerprint and
+ * request. Returns 0 with why (one line) and reports nothing: what is wrong is the sender's. */
+int store_incoming_parse(struct store *store, const unsigned char *der, size_t len,
+                         struct store_incoming *incoming, char *why, size_t size);
 /* Adds it as pending until expires; sets id. Fails if more than limit of the entry's are pending. */
 int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit);
 /* By id, or (0) by entry, transaction and key. NULL: there is none, and nothing is said. */
-struct store_incoming *store_incoming_get(struct store *store, int64_t id, int64_t entry, const char *transaction_id,
-                                          const char *key_fingerprint);
-int store_incoming_each(struct store *store, int (*each)(void *arg, struct store_incoming *incoming), void *arg);
+struct store_incoming *store_incoming_get(struct store *store, int64_t id, int64_t entry,
+                                          const char *transaction_id, const char *key_fingerprint);
+int store_incoming_each(struct store *store, int (*each)(void *arg, struct store_incoming *incoming),
+                        void *arg);
 void store_incoming_free(struct store_incoming *incoming);
 void store_incoming_clear(struct store_incoming *incoming);
-/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. password: the one-time
- * password that allowed it, used up with it, or 0. Returns 0 also if it is not pending any more. */
+/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. password: the
+ * one-time password that allowed it, used up with it, or 0. Returns 0 also if it is not pending any more. */
 int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password);
 int store_incoming_deny(struct store *store, int64_t id, const char *reason);
 int store_incoming_remove(struct store *store, int64_t id);
 /* Removes what is pending no longer than its time, and what was answered before then. */
 int store_incoming_sweep(struct store *store, int64_t answered_before);
 
-/* A password for one enrolment, whose subject or one of whose alternative names matches pattern (fnmatch(3); empty:
- * any). text is 32 hexadecimal digits and a 0. */
+/* A password for one enrolment, whose subject or one of whose alternative names matches pattern (fnmatch(3);
+ * empty: any). text is 32 hexadecimal digits and a 0. */
 int store_password_make(struct store *store, int64_t minutes, const char *pattern, char text[33]);
 /* Its id, or 0: none such, expired, or for another subject. -1: failed. */
 int64_t store_password_find(struct store *store, const char *text, const struct store_incoming *incoming);
@@ -321,6 +323,8 @@ void store_key_free(struct store_key *key);
  * NULL. */
 int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
                    const char *pcrs);
+/* SHA-256 of a public key's SubjectPublicKeyInfo, lower case hexadecimal; the caller's. NULL: said why. */
+char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey);
 /* Is there a key called so? -1: said why that is not known. */
 int store_key_is_here(struct store *store, const char *name);
 /* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is

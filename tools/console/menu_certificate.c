@@ -4,6 +4,8 @@
 
 #include "acme.h"
 
+#include "tools/duration.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -187,7 +189,7 @@ static char *value(struct console *console, const struct menu *menu, const struc
     case FIELD_INVALID_AFTER:
         return is_signed ? value_of_time(cert->not_after) : NULL;
     case FIELD_EXPIRES_AFTER:
-        return is_signed ? value_of_duration(cert->not_after - (int64_t)time(NULL)) : NULL;
+        return is_signed ? duration_text(cert->not_after - (int64_t)time(NULL)) : NULL;
     case FIELD_REVOKED:
         return cert->revoked_at != 0 ? value_of_time(cert->revoked_at) : NULL;
     case FIELD_STATUS:

@@ -86,6 +86,9 @@ static int verify(CMS_ContentInfo *cms, BIO *content, const struct scep_algorith
     if (signer == NULL)
         return scep_fail(error, SCEP_BAD_MESSAGE_CHECK, "the message has %d signers, not one",
                          sk_CMS_SignerInfo_num(signers));
+    /* First, so that what is wrong with the rest can be answered to somebody. */
+    if (!scep_attributes_read(signer, message, error))
+        return 0;
     CMS_SignerInfo_get0_algs(signer, NULL, NULL, &digest, &signature);
     name = digest != NULL ? scep_digest(digest, algorithms) : NULL;
     if (name == NULL)
@@ -97,7 +100,7 @@ static int verify(CMS_ContentInfo *cms, BIO *content, const struct scep_algorith
     if (x509 == NULL || !X509_up_ref(x509))
         return scep_fail(error, SCEP_BAD_MESSAGE_CHECK, "the signer's certificate is not in the message");
     message->signer = x509;
-    return scep_attributes_read(signer, message, error);
+    return 1;
 }
 
 int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
@@ -129,7 +132,6 @@ out:
     if (!ok) {
         CMS_ContentInfo_free(*enveloped);
         *enveloped = NULL;
-        scep_message_clear(message);
     }
     BIO_free(content);
     CMS_ContentInfo_free(cms);

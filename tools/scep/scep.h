@@ -73,7 +73,8 @@ struct scep_message {
     size_t content_len;
 };
 
-/* Reads a pkiMessage, all but what is encrypted: signature, attributes. */
+/* Reads a pkiMessage, all but what is encrypted: signature, attributes. If it fails, message holds what
+ * attributes there were, for an answer, and no signer. */
 int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
               const struct scep_algorithms *algorithms, struct scep_message *message,
               CMS_ContentInfo **enveloped, struct scep_error *error);
