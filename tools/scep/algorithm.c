@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which algorithms a message uses, and which may be (RFC 8894 section 2.9: never DES, never MD5). */
+/* Which algorithms a message uses, and which may be (RFC 8894 section 2.9). */
 #include "private.h"
 
 #include <openssl/asn1.h>
 #include <openssl/objects.h>
 
-const char *scep_digest(const X509_ALGOR *algorithm, const struct scep_algorithms *allowed)
+/* SHA-1, too: clients that are in use sign with it whatever a server offers, and nobody but the signer could
+ * prepare a collision in his own message. Nothing is ever signed with it here. */
+const char *scep_digest(const X509_ALGOR *algorithm)
 {
     const ASN1_OBJECT *object = NULL;
 
@@ -18,7 +20,7 @@ const char *scep_digest(const X509_ALGOR *algorithm, const struct scep_algorithm
     case NID_sha512:
         return "SHA512";
     case NID_sha1:
-        return allowed->allow_3des ? "SHA1" : NULL;
+        return "SHA1";
     }
     return NULL;
 }
@@ -81,6 +83,8 @@ const char *scep_cipher(const unsigned char *der, size_t len, const struct scep_
         return "AES-256-CBC";
     case NID_des_ede3_cbc:
         return allowed->allow_3des ? "DES-EDE3-CBC" : NULL;
+    case NID_des_cbc:
+        return allowed->allow_des ? "DES-CBC" : NULL;
     }
     return NULL;
 }

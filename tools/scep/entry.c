@@ -76,6 +76,7 @@ int scep_entry_get(struct store *store, int64_t id, struct scep_entry *entry)
     entry->key_size_min = (int)number(store, menu, "key-size-min", SCEP_KEY_SIZE_MIN);
     entry->is_disabled = is_yes(store, menu, "disabled", "yes");
     entry->allow_3des = is_yes(store, menu, "allow-3des", "no");
+    entry->allow_des = is_yes(store, menu, "allow-des", "no");
     text = setting(store, menu, "authorization", SCEP_AUTHORIZATION);
     entry->authorization_none = text != NULL && strcmp(text, "none") == 0;
     OPENSSL_free(text);

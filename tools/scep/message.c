@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,8 +75,7 @@ static CMS_ContentInfo *parse(OSSL_LIB_CTX *libctx, const unsigned char *der, si
 }
 
 /* The signature, by the only signer, whose certificate is in the message. */
-static int verify(CMS_ContentInfo *cms, BIO *content, const struct scep_algorithms *algorithms,
-                  struct scep_message *message, struct scep_error *error)
+static int verify(CMS_ContentInfo *cms, BIO *content, struct scep_message *message, struct scep_error *error)
 {
     STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
     CMS_SignerInfo *signer = sk_CMS_SignerInfo_num(signers) == 1 ? sk_CMS_SignerInfo_value(signers, 0) : NULL;
@@ -90,7 +90,7 @@ static int verify(CMS_ContentInfo *cms, BIO *content, const struct scep_algorith
     if (!scep_attributes_read(signer, message, error))
         return 0;
     CMS_SignerInfo_get0_algs(signer, NULL, NULL, &digest, &signature);
-    name = digest != NULL ? scep_digest(digest, algorithms) : NULL;
+    name = digest != NULL ? scep_digest(digest) : NULL;
     if (name == NULL)
         return scep_fail(error, SCEP_BAD_ALG, "the digest of the signature is not one that is allowed");
     OPENSSL_strlcpy(message->digest, name, sizeof(message->digest));
@@ -103,8 +103,7 @@ static int verify(CMS_ContentInfo *cms, BIO *content, const struct scep_algorith
     return 1;
 }
 
-int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
-              const struct scep_algorithms *algorithms, struct scep_message *message,
+int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len, struct scep_message *message,
               CMS_ContentInfo **enveloped, struct scep_error *error)
 {
     CMS_ContentInfo *cms = parse(libctx, der, len);
@@ -120,7 +119,7 @@ int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
         scep_fail_ssl(error, SCEP_BAD_MESSAGE_CHECK, "no signed message (CMS)");
         goto out;
     }
-    if (!verify(cms, content, algorithms, message, error))
+    if (!verify(cms, content, message, error))
         goto out;
     n = BIO_get_mem_data(content, (char **)&data);
     if (n > 0 && (*enveloped = parse(libctx, data, (size_t)n)) == NULL) {
@@ -144,12 +143,12 @@ int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipie
                  struct scep_error *error)
 {
     unsigned char *der = NULL;
+    OSSL_PROVIDER *legacy = NULL; /* OpenSSL keeps DES there */
     const char *cipher = NULL;
     char *data = NULL;
     BIO *content;
     int len, ok;
 
-    (void)libctx;
     if (enveloped == NULL)
         return scep_fail(error, SCEP_BAD_REQUEST, "the message is empty");
     len = i2d_CMS_ContentInfo(enveloped, &der);
@@ -159,6 +158,9 @@ int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipie
     if (cipher == NULL)
         return scep_fail(error, SCEP_BAD_ALG, "the cipher is not one that is allowed");
     OPENSSL_strlcpy(message->cipher, cipher, sizeof(message->cipher));
+    if (strcmp(cipher, "DES-CBC") == 0 && (legacy = OSSL_PROVIDER_load(libctx, "legacy")) == NULL)
+        return scep_fail_ssl(error, SCEP_BAD_ALG,
+                             "OpenSSL's legacy provider, which has DES, can't be loaded");
     content = BIO_new(BIO_s_secmem());
     ok = content != NULL && CMS_decrypt(enveloped, key, recipient, NULL, content, CMS_BINARY) == 1;
     if (ok) {
@@ -169,7 +171,11 @@ int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipie
         ok = message->content != NULL;
     }
     BIO_free(content);
-    return ok || scep_fail_ssl(error, SCEP_BAD_MESSAGE_CHECK, "the message can't be decrypted");
+    if (!ok)
+        scep_fail_ssl(error, SCEP_BAD_MESSAGE_CHECK, "the message can't be decrypted");
+    if (legacy != NULL)
+        OSSL_PROVIDER_unload(legacy);
+    return ok;
 }
 
 /* ---- writing ---- */

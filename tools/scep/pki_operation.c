@@ -262,15 +262,17 @@ static void begin_reply(struct exchange *exchange)
 {
     struct scep_message *reply = &exchange->reply;
     const struct scep_message *message = &exchange->message;
+    int is_sha2 = *message->digest != '\0' && strcmp(message->digest, "SHA1") != 0;
 
     *reply = (struct scep_message){.type = SCEP_CERT_REP, .fail_info = SCEP_NO_FAIL_INFO};
     OPENSSL_strlcpy(reply->transaction_id, message->transaction_id, sizeof(reply->transaction_id));
     memcpy(reply->recipient_nonce, message->sender_nonce, SCEP_NONCE_SIZE);
     reply->has_recipient_nonce = message->has_sender_nonce;
     RAND_bytes(reply->sender_nonce, SCEP_NONCE_SIZE);
-    OPENSSL_strlcpy(reply->digest, *message->digest != '\0' ? message->digest : "SHA256",
-                    sizeof(reply->digest));
-    OPENSSL_strlcpy(reply->cipher, *message->cipher != '\0' ? message->cipher : "AES-128-CBC",
+    OPENSSL_strlcpy(reply->digest, is_sha2 ? message->digest : "SHA256", sizeof(reply->digest));
+    OPENSSL_strlcpy(reply->cipher,
+                    *message->cipher != '\0' && strcmp(message->cipher, "DES-CBC") != 0 ? message->cipher
+                                                                                        : "AES-128-CBC",
                     sizeof(reply->cipher));
 }
 
@@ -293,7 +295,7 @@ void scep_pki_operation(struct scep_server *server, const struct scep_entry *ent
                         const struct front_request *request, const unsigned char *der, size_t len,
                         struct front_response *response)
 {
-    struct scep_algorithms algorithms = {.allow_3des = entry->allow_3des};
+    struct scep_algorithms algorithms = {entry->allow_3des, entry->allow_des};
     struct exchange exchange = {.server = server, .entry = entry, .request = request};
     int64_t own = entry->ra != 0 ? entry->ra : entry->ca;
     CMS_ContentInfo *enveloped = NULL;
@@ -301,7 +303,7 @@ void scep_pki_operation(struct scep_server *server, const struct scep_entry *ent
     EVP_PKEY *key = NULL;
     int ok;
 
-    ok = scep_open(server->libctx, der, len, &algorithms, &exchange.message, &enveloped, &exchange.error);
+    ok = scep_open(server->libctx, der, len, &exchange.message, &enveloped, &exchange.error);
     /* Without the client's own words there is nobody to answer. */
     if (!ok && *exchange.message.transaction_id == '\0') {
         scep_log(server, request, entry, "no message: %s", exchange.error.text);

@@ -16,7 +16,7 @@ int scep_attributes_write(CMS_SignerInfo *signer, const struct scep_message *mes
 /* ---- algorithm.c ---- */
 
 /* The name of a digest that may sign; NULL: none may. */
-const char *scep_digest(const X509_ALGOR *algorithm, const struct scep_algorithms *allowed);
+const char *scep_digest(const X509_ALGOR *algorithm);
 /* The name of the cipher of an EnvelopedData (DER), as OpenSSL calls it; NULL: none that may be used. */
 const char *scep_cipher(const unsigned char *der, size_t len, const struct scep_algorithms *allowed);
 

@@ -53,9 +53,12 @@ int scep_fail(struct scep_error *error, enum scep_fail_info fail_info, const cha
 /* The same with OpenSSL's newest error; empties its queue. */
 int scep_fail_ssl(struct scep_error *error, enum scep_fail_info fail_info, const char *what);
 
-/* What may be used (section 3.5.2). SHA-256 to SHA-512 and AES-CBC always may; DES and MD5 never. */
+/* What may be used (section 3.5.2). AES-CBC, SHA-256 to SHA-512, and SHA-1 of others always may; DES and MD5
+ * never.
+ */
 struct scep_algorithms {
-    int allow_3des; /* and SHA-1, which the devices that need it use */
+    int allow_3des;
+    int allow_des; /* against section 2.9, read only: for clients that know nothing else */
 };
 
 struct scep_message {
@@ -75,8 +78,7 @@ struct scep_message {
 
 /* Reads a pkiMessage, all but what is encrypted: signature, attributes. If it fails, message holds what
  * attributes there were, for an answer, and no signer. */
-int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
-              const struct scep_algorithms *algorithms, struct scep_message *message,
+int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len, struct scep_message *message,
               CMS_ContentInfo **enveloped, struct scep_error *error);
 /* Decrypts what scep_open left in enveloped (it may be NULL: no content), which stays the caller's
  * (CMS_ContentInfo_free). */

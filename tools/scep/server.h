@@ -14,6 +14,7 @@
 #define SCEP_REQUEST_LIFETIME "1h"
 #define SCEP_AUTHORIZATION    "required"
 #define SCEP_KEY_SIZE_MIN     "2048"
+#define SCEP_BODY_MAX         (2 << 20) /* bytes of a request (a message, DER) */
 
 struct scep_server {
     struct store *store;  /* of this thread */
@@ -32,7 +33,7 @@ struct scep_entry {
     int64_t ca, next_ca, ra;  /* certificates; ra: 0, the CA itself answers */
     int64_t request_lifetime; /* seconds */
     int days_valid, key_size_min;
-    int is_disabled, allow_3des;
+    int is_disabled, allow_3des, allow_des;
     int authorization_none; /* whoever asks gets a certificate */
 };
 /* Returns 0 if a setting makes no sense, or out of memory. */
