@@ -124,7 +124,9 @@ int store_template_is_unchanged(struct store *store, const struct store_cert *be
 
 /* ---- request.c ---- */
 
-X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey);
+/* options may be NULL. */
+X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey,
+                            const struct store_enrol_options *options);
 /* Issues for a request: fills cert, whose name is wanted. The signature is made here, outside a transaction.
  */
 X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, int days_valid,

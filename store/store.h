@@ -183,11 +183,14 @@ int store_crl_issue(struct store *store, int64_t ca);
 
 /* ---- enrolment: certificates that other CAs issue to this store, by ACME or SCEP ---- */
 
-/* The request (PKCS #10, DER; the caller's) for a subject: the common name, alternative names and usages of a
- * template that need not be in the store. key is the name of a key (store_key_make); NULL: the key of
- * certificate id. */
+/* The request (PKCS #10, DER; the caller's) for a subject: the names and usages of a template that need not
+ * be in the store. key is the name of a key (store_key_make); NULL: the key of certificate id. */
+struct store_enrol_options {
+    const char *challenge; /* challengePassword (RFC 2985 section 5.4.1), or NULL */
+    int64_t like;          /* a certificate whose subject and alternative names are taken as they are, or 0 */
+};
 int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
-                        unsigned char **der, size_t *len);
+                        const struct store_enrol_options *options, unsigned char **der, size_t *len);
 /* Is what came what was asked for: for this key, with each of the subject's alternative names, not expired,
  * and not the certificate that is there already? Returns 0 and says why. */
 int store_enrol_check(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
@@ -198,6 +201,9 @@ int store_enrol_check(struct store *store, const struct store_cert *subject, int
  * the subject's alternative names. The rest of the chain joins the store. */
 int store_enrol_install(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
                         const char *pem);
+
+/* Adds a CA's certificate, untrusted, unless it is here. */
+int store_enrol_add_issuer(struct store *store, X509 *x509);
 
 /* ---- requests of others, which a protocol such as SCEP brings ---- */
 

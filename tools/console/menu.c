@@ -17,6 +17,7 @@ const struct menu *const console_menus[] = {
     &menu_certificate_acme_account,
     &menu_certificate_builtin,
     &menu_certificate_crl,
+    &menu_certificate_scep,
     &menu_certificate_scep_server,
     &menu_certificate_scep_server_otp,
     &menu_certificate_scep_server_requests,

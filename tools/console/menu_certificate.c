@@ -3,6 +3,7 @@
 #include "certificate.h"
 
 #include "acme.h"
+#include "scep.h"
 
 #include "tools/duration.h"
 
@@ -329,7 +330,8 @@ static int remove_cert(struct call *call, int64_t id)
 
     if (store == NULL || !store_begin(store))
         return 0;
-    ok = acme_certificate_removed(call->console, id) && store_cert_remove(store, id, &removed);
+    ok = acme_certificate_removed(call->console, id) && scep_certificate_removed(call->console, id) &&
+         store_cert_remove(store, id, &removed);
     if (!store_end(store, ok))
         return 0;
     if (removed > 1)

@@ -112,7 +112,7 @@ static int take_answer(struct scep_client *client, const struct scep_body *body,
                        const struct scep_message *request, X509 *own, EVP_PKEY *own_key, EVP_PKEY *key,
                        struct scep_answer *answer)
 {
-    struct scep_algorithms algorithms = {0};
+    struct scep_algorithms algorithms = {.allow_3des = 1, .allow_des = client->config.allow_des};
     CMS_ContentInfo *enveloped = NULL;
     struct scep_message reply = {0};
     struct scep_error error = {0};

@@ -19,6 +19,7 @@ struct scep_client_config {
     const char *url;         /* http or https */
     const char *ca_identity; /* sent with GetCACert; NULL: nothing */
     const char *ca_file;     /* PEM: what an https server's certificate is verified with */
+    int allow_des; /* read answers that are encrypted with DES: certificates are in them, no secrets */
 
     /* Is this certificate of a CA to be believed? Asked once, with what the server says is its CA. */
     int (*is_good)(void *arg, X509 *ca);
