@@ -2,7 +2,6 @@
 /* Passwords for one enrolment each (RFC 8894 section 7.3), kept as digests. */
 #include "private.h"
 
-#include <fnmatch.h>
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -48,35 +47,11 @@ int store_password_make(struct store *store, int64_t minutes, const char *patter
     return store_end(store, ok);
 }
 
-/* Is the pattern the subject's, its common name's, or one of its alternative names', with or without the
- * kind? */
-static int is_for(const char *pattern, const struct store_incoming *incoming)
-{
-    char names[2048], *rest = names, *name, *common;
-
-    if (*pattern == '\0' || fnmatch(pattern, incoming->subject, 0) == 0)
-        return 1;
-    OPENSSL_strlcpy(names, incoming->subject, sizeof(names));
-    while ((name = strsep(&rest, ",+")) != NULL) {
-        common = strncmp(name, "CN=", 3) == 0 ? name + 3 : NULL;
-        if (common != NULL && fnmatch(pattern, common, 0) == 0)
-            return 1;
-    }
-    OPENSSL_strlcpy(names, incoming->subject_alt_name, sizeof(names));
-    rest = names;
-    while ((name = strsep(&rest, ",")) != NULL) {
-        const char *value = strchr(name, ':');
-
-        if (fnmatch(pattern, name, 0) == 0 || (value != NULL && fnmatch(pattern, value + 1, 0) == 0))
-            return 1;
-    }
-    return 0;
-}
-
 int64_t store_password_find(struct store *store, const char *text, const struct store_incoming *incoming)
 {
     char *sum = digest(store, text), *pattern;
     sqlite3_stmt *stmt;
+    char which[64];
     int64_t id = -1;
     int row;
 
@@ -87,7 +62,10 @@ int64_t store_password_find(struct store *store, const char *text, const struct 
     row = stmt != NULL ? store_step(store, stmt) : -1;
     if (row == 1) {
         pattern = store_column_text(stmt, 1);
-        id = pattern != NULL && is_for(pattern, incoming) ? sqlite3_column_int64(stmt, 0) : 0;
+        id = pattern != NULL &&
+                     (*pattern == '\0' || store_incoming_matches(incoming, pattern, which, sizeof(which)))
+                 ? sqlite3_column_int64(stmt, 0)
+                 : 0;
         OPENSSL_free(pattern);
     } else if (row == 0) {
         id = 0;

@@ -243,8 +243,15 @@ int store_incoming_remove(struct store *store, int64_t id);
 /* Removes what is pending no longer than its time, and what was answered before then. */
 int store_incoming_sweep(struct store *store, int64_t answered_before);
 
-/* A password for one enrolment, whose subject or one of whose alternative names matches pattern (fnmatch(3);
- * empty: any). text is 32 hexadecimal digits and a 0. */
+/* Does each name that it asks for (common names, addresses for mail, alternative names) match one of the
+ * patterns (fnmatch(3), with commas between them, upper and lower case alike)? A pattern is for a name alone
+ * or with its kind ("DNS:*.example.com"); one list with a "=" may be for the subject as a whole. 0: no, or it
+ * has no name; which is what does not match, for people. */
+int store_incoming_matches(const struct store_incoming *incoming, const char *patterns, char *which,
+                           size_t size);
+
+/* A password for one enrolment, of a request that matches pattern (store_incoming_matches; empty: any). text
+ * is 32 hexadecimal digits and a 0. */
 int store_password_make(struct store *store, int64_t minutes, const char *pattern, char text[33]);
 /* Its id, or 0: none such, expired, or for another subject. -1: failed. */
 int64_t store_password_find(struct store *store, const char *text, const struct store_incoming *incoming);

@@ -64,8 +64,8 @@ const struct menu menu_certificate_scep_server = {
 
 static const struct property otp_parameters[] = {
     {"minutes-valid", TYPE_NUMBER, 0, NULL, 1, 525600, "5", "how long the password can be used", 0},
-    {"for", TYPE_TEXT, 0, NULL, 0, 0, NULL, "pattern of the subject, its common name or an alternative name",
-     0},
+    {"for", TYPE_TEXT, 0, NULL, 0, 0, NULL,
+     "patterns with commas: each name asked for must match one; or one of the subject as a whole", 0},
     {.name = ""},
 };
 

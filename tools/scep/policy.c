@@ -3,7 +3,6 @@
  * says so. */
 #include "server_private.h"
 
-#include <fnmatch.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
@@ -55,41 +54,6 @@ int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X50
 
 /* ---- what is asked for ---- */
 
-static int matches_one(const char *patterns, const char *name)
-{
-    char list[1024], *rest = list, *pattern;
-
-    OPENSSL_strlcpy(list, patterns, sizeof(list));
-    while ((pattern = strsep(&rest, ",")) != NULL) {
-        if (*pattern != '\0' && fnmatch(pattern, name, 0) == 0)
-            return 1;
-    }
-    return 0;
-}
-
-/* The common name and each alternative name; NULL: all are allowed, else the first that is not. */
-static const char *forbidden_name(const struct scep_entry *entry, const struct store_incoming *incoming,
-                                  char *buf, size_t size)
-{
-    char names[4096], *rest = names, *name, *value;
-
-    if (*entry->allowed_names == '\0')
-        return NULL;
-    snprintf(names, sizeof(names), "%s,%s", incoming->subject, incoming->subject_alt_name);
-    while ((name = strsep(&rest, ",+")) != NULL) {
-        value = strncmp(name, "CN=", 3) == 0                                     ? name + 3
-                : strncmp(name, "DNS:", 4) == 0 || strncmp(name, "URI:", 4) == 0 ? name + 4
-                : strncmp(name, "IP:", 3) == 0                                   ? name + 3
-                : strncmp(name, "email:", 6) == 0                                ? name + 6
-                                                                                 : NULL;
-        if (value != NULL && !matches_one(entry->allowed_names, value)) {
-            OPENSSL_strlcpy(buf, value, size);
-            return buf;
-        }
-    }
-    return NULL;
-}
-
 static X509_REQ *request_of(const struct store_incoming *incoming)
 {
     const unsigned char *p = incoming->request;
@@ -101,16 +65,16 @@ static int is_allowed(const struct scep_entry *entry, const struct store_incomin
                       X509_REQ *request, struct scep_decision *decision)
 {
     EVP_PKEY *key = X509_REQ_get0_pubkey(request);
-    char buf[256];
-    const char *name;
+    char which[128];
 
     if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < entry->key_size_min)
         refuse(decision, SCEP_BAD_REQUEST, "the key has %d bits, and key-size-min is %d",
                EVP_PKEY_get_bits(key), entry->key_size_min);
     else if (*incoming->subject == '\0' && *incoming->subject_alt_name == '\0')
         refuse(decision, SCEP_BAD_REQUEST, "neither a subject nor an alternative name");
-    else if ((name = forbidden_name(entry, incoming, buf, sizeof(buf))) != NULL)
-        refuse(decision, SCEP_BAD_REQUEST, "allowed-names does not have %.100s", name);
+    else if (*entry->allowed_names != '\0' &&
+             !store_incoming_matches(incoming, entry->allowed_names, which, sizeof(which)))
+        refuse(decision, SCEP_BAD_REQUEST, "allowed-names does not have %s", which);
     else
         return 1;
     return 0;
