@@ -61,15 +61,48 @@ static X509_REQ *request_of(const struct store_incoming *incoming)
     return d2i_X509_REQ(NULL, &p, (long)incoming->request_len);
 }
 
-static int is_allowed(const struct scep_entry *entry, const struct store_incoming *incoming,
-                      X509_REQ *request, struct scep_decision *decision)
+/* RSA and the curves of TLS; RSA-PSS keys and Ed25519 can't decrypt the CertRep. */
+static int is_key_known(EVP_PKEY *key)
+{
+    return EVP_PKEY_is_a(key, "RSA") || (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256);
+}
+
+/* The request's own signature: no MD5 (RFC 8894 section 2.9). */
+static int is_digest_known(const X509_REQ *request)
+{
+    int md = NID_undef;
+
+    return OBJ_find_sigid_algs(X509_REQ_get_signature_nid(request), &md, NULL) &&
+           (md == NID_sha256 || md == NID_sha384 || md == NID_sha512 || md == NID_sha224 || md == NID_sha1 ||
+            md == NID_undef); /* RSA-PSS has it in its parameters */
+}
+
+/* A certificate with the CA's own name would be taken for the CA's. */
+static int is_ca_name(struct scep_server *server, const struct scep_entry *entry, X509_REQ *request)
+{
+    X509 *ca = scep_cert_x509(server, entry->ca);
+    int is = ca != NULL && X509_NAME_cmp(X509_REQ_get_subject_name(request), X509_get_subject_name(ca)) == 0;
+
+    X509_free(ca);
+    return is;
+}
+
+static int is_allowed(struct scep_server *server, const struct scep_entry *entry,
+                      const struct store_incoming *incoming, X509_REQ *request,
+                      struct scep_decision *decision)
 {
     EVP_PKEY *key = X509_REQ_get0_pubkey(request);
     char which[128];
 
-    if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < entry->key_size_min)
+    if (!is_key_known(key))
+        refuse(decision, SCEP_BAD_ALG, "the key is neither RSA nor on a curve of 256 bits or more");
+    else if (!is_digest_known(request))
+        refuse(decision, SCEP_BAD_ALG, "the digest of the request's signature is not one that is allowed");
+    else if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < entry->key_size_min)
         refuse(decision, SCEP_BAD_REQUEST, "the key has %d bits, and key-size-min is %d",
                EVP_PKEY_get_bits(key), entry->key_size_min);
+    else if (is_ca_name(server, entry, request))
+        refuse(decision, SCEP_BAD_REQUEST, "the subject is the CA's own");
     else if (*incoming->subject == '\0' && *incoming->subject_alt_name == '\0')
         refuse(decision, SCEP_BAD_REQUEST, "neither a subject nor an alternative name");
     else if (*entry->allowed_names != '\0' &&
@@ -178,7 +211,7 @@ void scep_decide(struct scep_server *server, const struct scep_entry *entry, enu
     *decision = (struct scep_decision){.verdict = SCEP_REFUSE, .fail_info = SCEP_BAD_REQUEST};
     if (key == NULL)
         refuse(decision, SCEP_BAD_REQUEST, "the request can't be read");
-    else if (!is_allowed(entry, incoming, request, decision))
+    else if (!is_allowed(server, entry, incoming, request, decision))
         ;
     else if (type == SCEP_RENEWAL_REQ && !scep_is_ours(server, entry, signer))
         refuse(decision, SCEP_BAD_MESSAGE_CHECK,
