@@ -51,6 +51,19 @@ static int step(const unsigned char **p, const unsigned char *limit, int tag, in
 #define UNIVERSAL V_ASN1_UNIVERSAL
 #define CONTEXT   V_ASN1_CONTEXT_SPECIFIC
 
+/* RFC 5652 section 5.1 */
+int scep_has_one_digest(const unsigned char *der, size_t len)
+{
+    const unsigned char *p = der, *limit = der + len, *end;
+
+    return step(&p, limit, V_ASN1_SEQUENCE, UNIVERSAL, 1, &limit) && /* ContentInfo */
+           step(&p, limit, V_ASN1_OBJECT, UNIVERSAL, 0, NULL) && step(&p, limit, 0, CONTEXT, 1, &limit) &&
+           step(&p, limit, V_ASN1_SEQUENCE, UNIVERSAL, 1, &limit) && /* SignedData */
+           step(&p, limit, V_ASN1_INTEGER, UNIVERSAL, 0, NULL) &&
+           step(&p, limit, V_ASN1_SET, UNIVERSAL, 1, &end) &&
+           step(&p, end, V_ASN1_SEQUENCE, UNIVERSAL, 0, NULL) && p == end;
+}
+
 /* RFC 5652 section 6.1, to encryptedContentInfo's contentEncryptionAlgorithm: OpenSSL has no way to ask for
  * it. */
 const char *scep_cipher(const unsigned char *der, size_t len, const struct scep_algorithms *allowed)
