@@ -105,7 +105,10 @@ static X509_REQ *parse(struct store *store, const unsigned char *der, size_t len
 
     if (request == NULL || d2i_X509_REQ(&request, &p, (long)len) == NULL)
         return NULL; /* d2i has freed it */
-    return request;
+    if (p == der + len)
+        return request;
+    X509_REQ_free(request);
+    return NULL;
 }
 
 int store_incoming_parse(struct store *store, const unsigned char *der, size_t len,
@@ -141,11 +144,22 @@ int store_incoming_parse(struct store *store, const unsigned char *der, size_t l
 
 int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit)
 {
-    int64_t count;
+    int64_t count, same;
     int ok;
 
     if (!store_begin(store))
         return 0;
+    /* The same message twice at once, perhaps. */
+    same =
+        store_number(store, 0,
+                     "SELECT id FROM incoming WHERE entry = ? AND transaction_id = ? AND key_fingerprint = ?"
+                     " AND request = ?",
+                     "ittb", incoming->entry, incoming->transaction_id, incoming->key_fingerprint,
+                     incoming->request, incoming->request_len);
+    if (same > 0) {
+        incoming->id = same;
+        return store_end(store, 1);
+    }
     incoming->created = (int64_t)time(NULL);
     count = store_number(store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending'",
                          "i", incoming->entry);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define PENDING_MAX     1000
+#define REQUEST_MAX     16384        /* bytes of a PKCS #10: requests that wait are kept */
 #define ANSWERED_KEEP_S (30 * 86400) /* how long the same answer is given again */
 
 /* One message while it is answered. */
@@ -22,6 +23,9 @@ struct exchange {
     struct scep_message message; /* the client's */
     struct scep_message reply;
     struct scep_error error;
+    /* What is encrypted makes no sense. Whether it was the padding or what is inside is for the log alone:
+     * who knew could find out, block by block, what somebody else has sent, and his password (CBC). */
+    int is_unreadable;
 };
 
 /* ---- replies ---- */
@@ -29,6 +33,12 @@ struct exchange {
 static int fail(struct exchange *exchange, enum scep_fail_info fail_info, const char *text)
 {
     return scep_fail(&exchange->error, fail_info, "%s", text);
+}
+
+static int unreadable(struct exchange *exchange, const char *text)
+{
+    exchange->is_unreadable = 1;
+    return fail(exchange, SCEP_BAD_MESSAGE_CHECK, text);
 }
 
 /* Puts certificates into the reply. */
@@ -99,6 +109,34 @@ static int add_pending(struct exchange *exchange, struct store_incoming *incomin
            fail(exchange, SCEP_BAD_REQUEST, "no more requests are taken at the moment");
 }
 
+/* Is what this transaction was about over, so that what comes is a new one? Many clients use the same
+ * transactionID whenever they use the same key. */
+static int is_over(struct exchange *exchange, const struct store_incoming *before,
+                   const struct store_incoming *now)
+{
+    struct store_cert *cert;
+    unsigned char *der = NULL;
+    int len, is;
+
+    if (strcmp(before->status, "pending") == 0)
+        return before->expires <= (int64_t)time(NULL);
+    if (strcmp(before->status, "denied") == 0)
+        return before->request_len != now->request_len ||
+               memcmp(before->request, now->request, now->request_len) != 0;
+    cert = before->certificate != 0
+               ? store_cert_get(exchange->server->store, &(struct store_query){.id = before->certificate})
+               : NULL;
+    is = cert == NULL || cert->revoked_at != 0 || cert->not_after <= (int64_t)time(NULL);
+    if (!is) {
+        /* Its renewal. */
+        len = i2d_X509(exchange->message.signer, &der);
+        is = len > 0 && (size_t)len == cert->der_len && memcmp(der, cert->der, cert->der_len) == 0;
+        OPENSSL_free(der);
+    }
+    store_cert_free(cert);
+    return is;
+}
+
 static int enrol(struct exchange *exchange)
 {
     struct scep_server *server = exchange->server;
@@ -108,11 +146,22 @@ static int enrol(struct exchange *exchange)
     char why[200];
     int ok;
 
+    if (message->content_len > REQUEST_MAX)
+        return fail(exchange, SCEP_BAD_REQUEST, "the request is too large");
     if (!store_incoming_parse(server->store, message->content, message->content_len, &incoming, why,
                               sizeof(why)))
-        return fail(exchange, SCEP_BAD_REQUEST, why);
+        return unreadable(exchange, why);
     before = store_incoming_get(server->store, 0, exchange->entry->id, message->transaction_id,
                                 incoming.key_fingerprint);
+    if (before != NULL && is_over(exchange, before, &incoming)) {
+        ok = store_incoming_remove(server->store, before->id);
+        store_incoming_free(before);
+        before = NULL;
+        if (!ok) {
+            store_incoming_clear(&incoming);
+            return fail(exchange, SCEP_BAD_REQUEST, "the store can't be written");
+        }
+    }
     if (before != NULL && strcmp(before->status, "pending") != 0) {
         ok = answer_incoming(exchange, before);
         goto out;
@@ -178,7 +227,7 @@ static int read_serial(struct exchange *exchange, struct scep_names *names)
              names->serial != NULL;
 
     if (!ok)
-        fail(exchange, SCEP_BAD_REQUEST, "no issuer and serial number");
+        unreadable(exchange, "no issuer and serial number");
     else if (ca == NULL || X509_NAME_cmp(names->issuer, X509_get_subject_name(ca)) != 0)
         ok = fail(exchange, SCEP_BAD_CERT_ID, "another CA's");
     X509_free(ca);
@@ -288,7 +337,9 @@ static void set_failure(struct exchange *exchange)
     reply->content_len = 0;
     reply->status = SCEP_FAILURE;
     reply->fail_info = exchange->error.fail_info;
-    OPENSSL_strlcpy(reply->fail_text, exchange->error.text, sizeof(reply->fail_text));
+    OPENSSL_strlcpy(reply->fail_text,
+                    exchange->is_unreadable ? "what is encrypted can't be read" : exchange->error.text,
+                    sizeof(reply->fail_text));
 }
 
 void scep_pki_operation(struct scep_server *server, const struct scep_entry *entry,
@@ -317,8 +368,11 @@ void scep_pki_operation(struct scep_server *server, const struct scep_entry *ent
         response->status = 503;
         goto out;
     }
-    ok = ok &&
-         scep_decrypt(server->libctx, enveloped, x509, key, &algorithms, &exchange.message, &exchange.error);
+    if (ok && !scep_decrypt(server->libctx, enveloped, x509, key, &algorithms, &exchange.message,
+                            &exchange.error)) {
+        exchange.is_unreadable = exchange.error.fail_info == SCEP_BAD_MESSAGE_CHECK;
+        ok = 0;
+    }
     begin_reply(&exchange);
     ok = ok && run(&exchange);
     if (!ok)
