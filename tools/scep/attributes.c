@@ -77,8 +77,10 @@ static int get_text(const CMS_SignerInfo *signer, const char *oid, char *text, s
     if (string == NULL || len >= size)
         return 0;
     for (i = 0; i < len; i++) {
-        if (data[i] < ' ' || data[i] >= 0x7f)
+        if (data[i] < ' ' || data[i] >= 0x7f) {
+            *text = '\0';
             return 0;
+        }
         text[i] = (char)data[i];
     }
     text[len] = '\0';
