@@ -50,20 +50,18 @@ static int reply_with(struct exchange *exchange, const STACK_OF(X509) * certific
            fail(exchange, SCEP_BAD_REQUEST, "the reply can't be written");
 }
 
-/* A certificate of the store and the CA that issued it. */
+/* A certificate of the store, alone: a SET has an order of its own (X.690 section 11.6), and clients take
+ * what comes first for theirs. They have the CA's from GetCACert. */
 static int reply_certificate(struct exchange *exchange, int64_t id)
 {
-    X509 *x509 = scep_cert_x509(exchange->server, id),
-         *ca = scep_cert_x509(exchange->server, exchange->entry->ca);
+    X509 *x509 = scep_cert_x509(exchange->server, id);
     STACK_OF(X509) *list = sk_X509_new_null();
-    int ok = x509 != NULL && ca != NULL && list != NULL && sk_X509_push(list, x509) > 0 &&
-             sk_X509_push(list, ca) > 0;
+    int ok = x509 != NULL && list != NULL && sk_X509_push(list, x509) > 0;
 
     ok = ok ? reply_with(exchange, list, NULL)
             : fail(exchange, SCEP_BAD_CERT_ID, "the certificate is not here any more");
     sk_X509_free(list);
     X509_free(x509);
-    X509_free(ca);
     return ok;
 }
 
@@ -126,7 +124,9 @@ static int is_over(struct exchange *exchange, const struct store_incoming *befor
     cert = before->certificate != 0
                ? store_cert_get(exchange->server->store, &(struct store_query){.id = before->certificate})
                : NULL;
-    is = cert == NULL || cert->revoked_at != 0 || cert->not_after <= (int64_t)time(NULL);
+    is = cert == NULL || cert->revoked_at != 0 || cert->not_after <= (int64_t)time(NULL) ||
+         strcmp(before->subject, now->subject) != 0 ||
+         strcmp(before->subject_alt_name, now->subject_alt_name) != 0;
     if (!is) {
         /* Its renewal. */
         len = i2d_X509(exchange->message.signer, &der);
