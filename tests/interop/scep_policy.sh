@@ -309,8 +309,7 @@ SIGN=old scep_ask old type=17 tid=old subject=/CN=old/O=Example san=DNS:old.exam
 issued "the next renewal"
 if cmp -s "$T/old.crt" "$T/old.2"; then die "it got its old certificate"; fi
 cp "$T/old.crt" "$T/old.3"
-serial=$(plain_openssl x509 -in "$T/old.crt" -noout -serial)
-check "revoked" signet "/certificate issued-revoke [find where serial-number~\"(?i)^${serial#serial=}\$\" or fingerprint=\"$(plain_openssl x509 -in "$T/old.crt" -outform der | sha256sum | cut -d' ' -f1)\"]"
+check "revoked" signet "/certificate issued-revoke [find where fingerprint=\"$(plain_openssl x509 -in "$T/old.crt" -outform der | sha256sum | cut -d" " -f1)\"]"
 SIGN=old scep_ask new type=17 tid=rev subject=/CN=old/O=Example san=DNS:old.example.com
 denied "by a revoked certificate" 1 'valid and not revoked'
 cp "$T/old.2" "$T/old.crt"
