@@ -13,7 +13,8 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 {
     test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
         wrk sqlite3 gnutls-bin jq expect mandoc ca-certificates
-        pebble iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig)
+        pebble iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig
+        scep strongswan-pki libstrongswan-extra-plugins certmonger)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
@@ -30,7 +31,7 @@ fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
 services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service named.service
-    knot.service certbot.timer)
+    knot.service certbot.timer certmonger.service)
 
 die() {
     echo "packages.sh: $*" >&2
