@@ -25,8 +25,10 @@
 #define IDLE_S          10 /* without a byte */
 #define REQUEST_S       20 /* for a request as a whole to come in */
 #define CONNECTIONS_MAX 256
+#define CONNECTIONS_OK  192 /* beyond these the oldest that has sent no request makes room */
 #define SWEEP_US        250000
 #define WAITING_MAX     256 /* requests that no worker has taken */
+#define WAITING_ADDRESS 64  /* of them from one address */
 
 struct job {
     struct job *next;
@@ -145,6 +147,7 @@ struct visit {
     struct bufferevent *bev;
     double since;
     int is_here; /* the request, whole */
+    int is_cut;
     struct visit *next;
 };
 
@@ -154,6 +157,26 @@ static double now_s(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* libevent finds out, lets go of the connection, and on_sweep after it. */
+static void cut(struct visit *visit)
+{
+    visit->is_cut = 1;
+    shutdown(bufferevent_getfd(visit->bev), SHUT_RDWR);
+}
+
+/* Whoever only holds connections open loses them to whoever asks for something. */
+static void make_room(struct front *front)
+{
+    struct visit *visit, *oldest = NULL;
+
+    for (visit = front->visits; visit != NULL; visit = visit->next) {
+        if (!visit->is_here && !visit->is_cut)
+            oldest = visit;
+    }
+    if (oldest != NULL)
+        cut(oldest);
 }
 
 static struct bufferevent *on_accept(struct event_base *base, void *arg)
@@ -169,7 +192,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     visit->since = now_s();
     visit->next = front->visits;
     front->visits = visit;
-    if (++front->visits_count >= CONNECTIONS_MAX)
+    if (++front->visits_count > CONNECTIONS_OK)
+        make_room(front);
+    if (front->visits_count >= CONNECTIONS_MAX)
         evconnlistener_disable(front->listener);
     return visit->bev;
 }
@@ -200,8 +225,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
             front->visits_count--;
             continue;
         }
-        if (!visit->is_here && now - visit->since > REQUEST_S)
-            shutdown(bufferevent_getfd(visit->bev), SHUT_RDWR);
+        if (!visit->is_here && !visit->is_cut && now - visit->since > REQUEST_S)
+            cut(visit);
         p = &visit->next;
     }
     if (front->visits_count < CONNECTIONS_MAX)
@@ -265,6 +290,17 @@ static struct job *take(struct front *front, struct evhttp_request *http, const 
     return job;
 }
 
+/* May one more of this address wait? With the lock held. */
+static int has_room(const struct front *front, const char *address)
+{
+    const struct job *job;
+    size_t same = 0;
+
+    for (job = front->waiting.first; job != NULL; job = job->next)
+        same += strcmp(job->request.address, address) == 0;
+    return front->waiting.count < WAITING_MAX && same < WAITING_ADDRESS;
+}
+
 static void on_request(struct evhttp_request *http, void *arg)
 {
     struct front *front = arg;
@@ -287,7 +323,7 @@ static void on_request(struct evhttp_request *http, void *arg)
     }
     request_is_here(front, connection);
     pthread_mutex_lock(&front->lock);
-    is_full = front->waiting.count >= WAITING_MAX;
+    is_full = !has_room(front, address);
     if (!is_full) {
         evhttp_connection_set_closecb(connection, on_close, job);
         push(&front->waiting, job);
