@@ -178,10 +178,11 @@ int store_incoming_add(struct store *store, struct store_incoming *incoming, int
 /* ---- what is answered ---- */
 
 /* A name for the certificate: the common name, or the first alternative name, of the characters a name takes.
- */
+ * It begins with a letter, so that nobody takes it for an item's number or for an option. */
 static void wanted_name(const struct store_incoming *incoming, char *name, size_t size)
 {
     const char *start = strstr(incoming->subject, "CN=");
+    const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     size_t n = 0;
 
     if (start != NULL && (start == incoming->subject || start[-1] == ',' || start[-1] == '+'))
@@ -190,6 +191,10 @@ static void wanted_name(const struct store_incoming *incoming, char *name, size_
         start++;
     else
         start = "scep";
+    if (*start == '\0' || strchr(letters, *start) == NULL) {
+        OPENSSL_strlcpy(name, "scep-", size);
+        n = strlen("scep-");
+    }
     for (; *start != '\0' && *start != ',' && *start != '+' && n + 1 < size && n < 64; start++) {
         if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@", *start) != NULL)
             name[n++] = *start;
@@ -197,8 +202,6 @@ static void wanted_name(const struct store_incoming *incoming, char *name, size_
             name[n++] = '-';
     }
     name[n] = '\0';
-    if (n == 0)
-        OPENSSL_strlcpy(name, "scep", size);
 }
 
 static int save(struct store *store, const struct store_incoming *incoming, struct store_cert *cert,

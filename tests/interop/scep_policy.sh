@@ -109,6 +109,11 @@ if [[ $REPLY == *status=0* ]]; then
 fi
 echo "ok: no CA by SCEP"
 
+for cn in .. 0 '*1' -x '"' ' '; do
+    ask "subject=/CN=$cn"
+    issued "a common name that makes no good name here: $cn"
+done
+equal "names are good ones" "$(signet '/certificate print terse proplist=name where name~"^[^a-zA-Z]"')" ''
 scep_key small 1024
 scep_ask small subject=/CN=small tid=small1 challenge=secret
 denied "a small key" 2 'key-size-min is 2048'
