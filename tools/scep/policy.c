@@ -218,6 +218,9 @@ void scep_decide(struct scep_server *server, const struct scep_entry *entry, enu
                "a renewal is signed with a certificate of this CA that is valid and not revoked");
     else if (type == SCEP_RENEWAL_REQ)
         decide_renewal(signer, request, decision);
+    else if (type == SCEP_PKCS_REQ && scep_is_ours(server, entry, signer) &&
+             (decide_renewal(signer, request, decision), decision->verdict == SCEP_GRANT))
+        ; /* as before RFC 8894, which certmonger does */
     else if (type == SCEP_PKCS_REQ && EVP_PKEY_eq(X509_get0_pubkey(signer), key) != 1)
         refuse(decision, SCEP_BAD_MESSAGE_CHECK, "a PKCSReq is signed with the key that it is for");
     else if (type == SCEP_PKCS_REQ)
