@@ -299,6 +299,17 @@ denied "no proof of the new key" 1
 renew subject=/CN=old/O=Example san=DNS:old.example.com
 issued "the same names, a new key"
 equal "the new key" "$(plain_openssl x509 -in "$T/new.crt" -noout -pubkey)" "$(plain_openssl pkey -in "$T/new.key" -pubout)"
+# The same by PKCSReq, as before RFC 8894; other names need a password as ever.
+SIGN=old scep_ask new type=19 tid=draft1 subject=/CN=old/O=Example san=DNS:old.example.com
+issued "by PKCSReq"
+SIGN=old scep_ask new type=19 tid=draft2 subject=/CN=boss.old
+denied "another subject by PKCSReq" 1 'signed with the key that it is for'
+SIGN=old scep_ask old type=19 tid=draft3 subject=/CN=boss.old
+pending "another subject for the old key"
+cp "$T/old.1" "$T/old.crt"
+SIGN=old scep_ask old type=19 tid=draft4 subject=/CN=boss.old challenge=guess
+denied "another subject for the old key with a wrong password" 2 'challengePassword'
+cp "$T/old.1" "$T/old.crt"
 scep_ask mallory type=17 subject=/CN=old/O=Example tid=rm1
 denied "signed by a certificate of one's own" 1 'valid and not revoked'
 # Many clients derive the transactionID from the key.
@@ -317,6 +328,8 @@ cp "$T/old.crt" "$T/old.3"
 check "revoked" signet "/certificate issued-revoke [find where fingerprint=\"$(plain_openssl x509 -in "$T/old.crt" -outform der | sha256sum | cut -d" " -f1)\"]"
 SIGN=old scep_ask new type=17 tid=rev subject=/CN=old/O=Example san=DNS:old.example.com
 denied "by a revoked certificate" 1 'valid and not revoked'
+SIGN=old scep_ask new type=19 tid=rev2 subject=/CN=old/O=Example san=DNS:old.example.com
+denied "by a revoked certificate and PKCSReq" 1
 cp "$T/old.2" "$T/old.crt"
 scep_send old && scep_read old
 [[ $REPLY != *certificate=* ]] || ! cmp -s "$T/old.crt" "$T/old.3" || die "a revoked certificate once more"
