@@ -83,7 +83,7 @@ static void content(const uint8_t *data, size_t size)
     struct scep_error error = {0};
 
     scep_cipher(data, size, &algorithms);
-    scep_has_one_digest(data, size);
+    scep_has_few_digests(data, size);
     if (d2i_CMS_ContentInfo(&cms, &data, (long)size) == NULL)
         cms = NULL; /* d2i has freed it */
     else if (!scep_decrypt(fuzz_libctx(), cms, cert, key, &algorithms, &read, &error) && *error.text == '\0')

@@ -229,7 +229,7 @@ static void algorithms(void)
     CU_ASSERT_PTR_NULL(scep_cipher((const unsigned char *)"", 0, &strict));
     CU_ASSERT_PTR_NULL(scep_cipher((const unsigned char *)"\x30\x80\x00\x00", 4, &strict));
     CU_ASSERT_PTR_NULL(scep_cipher((const unsigned char *)"\x30\x84\x7f\xff\xff\xff", 6, &strict));
-    CU_ASSERT(!scep_has_one_digest((const unsigned char *)"\x30\x00", 2));
+    CU_ASSERT(!scep_has_few_digests((const unsigned char *)"\x30\x00", 2));
 }
 
 static void names(void)

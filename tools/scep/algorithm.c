@@ -5,6 +5,8 @@
 #include <openssl/asn1.h>
 #include <openssl/objects.h>
 
+#define DIGESTS_MAX 100 /* bytes: some six */
+
 /* SHA-1, too: clients that are in use sign with it whatever a server offers, and nobody but the signer could
  * prepare a collision in his own message. Nothing is ever signed with it here. */
 const char *scep_digest(const X509_ALGOR *algorithm)
@@ -52,7 +54,7 @@ static int step(const unsigned char **p, const unsigned char *limit, int tag, in
 #define CONTEXT   V_ASN1_CONTEXT_SPECIFIC
 
 /* RFC 5652 section 5.1 */
-int scep_has_one_digest(const unsigned char *der, size_t len)
+int scep_has_few_digests(const unsigned char *der, size_t len)
 {
     const unsigned char *p = der, *limit = der + len, *end;
 
@@ -60,8 +62,7 @@ int scep_has_one_digest(const unsigned char *der, size_t len)
            step(&p, limit, V_ASN1_OBJECT, UNIVERSAL, 0, NULL) && step(&p, limit, 0, CONTEXT, 1, &limit) &&
            step(&p, limit, V_ASN1_SEQUENCE, UNIVERSAL, 1, &limit) && /* SignedData */
            step(&p, limit, V_ASN1_INTEGER, UNIVERSAL, 0, NULL) &&
-           step(&p, limit, V_ASN1_SET, UNIVERSAL, 1, &end) &&
-           step(&p, end, V_ASN1_SEQUENCE, UNIVERSAL, 0, NULL) && p == end;
+           step(&p, limit, V_ASN1_SET, UNIVERSAL, 1, &end) && end - p <= DIGESTS_MAX;
 }
 
 /* RFC 5652 section 6.1, to encryptedContentInfo's contentEncryptionAlgorithm: OpenSSL has no way to ask for

@@ -74,10 +74,10 @@ static CMS_ContentInfo *parse(OSSL_LIB_CTX *libctx, const unsigned char *der, si
     return parsed;
 }
 
-static int has_one_digest(const CMS_ContentInfo *cms)
+static int has_few_digests(const CMS_ContentInfo *cms)
 {
     unsigned char *der = NULL;
-    int len = i2d_CMS_ContentInfo(cms, &der), has = len > 0 && scep_has_one_digest(der, (size_t)len);
+    int len = i2d_CMS_ContentInfo(cms, &der), has = len > 0 && scep_has_few_digests(der, (size_t)len);
 
     OPENSSL_free(der);
     return has;
@@ -103,8 +103,8 @@ static int verify(CMS_ContentInfo *cms, BIO *content, struct scep_message *messa
     if (name == NULL)
         return scep_fail(error, SCEP_BAD_ALG, "the digest of the signature is not one that is allowed");
     OPENSSL_strlcpy(message->digest, name, sizeof(message->digest));
-    if (!has_one_digest(cms))
-        return scep_fail(error, SCEP_BAD_MESSAGE_CHECK, "one signer has one digest algorithm");
+    if (!has_few_digests(cms))
+        return scep_fail(error, SCEP_BAD_MESSAGE_CHECK, "one signer has one digest algorithm, not many");
     if (CMS_verify(cms, NULL, NULL, NULL, content, CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY) != 1)
         return scep_fail_ssl(error, SCEP_BAD_MESSAGE_CHECK, "the signature is wrong");
     CMS_SignerInfo_get0_algs(signer, NULL, &x509, NULL, NULL);

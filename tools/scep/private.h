@@ -17,9 +17,9 @@ int scep_attributes_write(CMS_SignerInfo *signer, const struct scep_message *mes
 
 /* The name of a digest that may sign; NULL: none may. */
 const char *scep_digest(const X509_ALGOR *algorithm);
-/* Has a SignedData (DER) one digest algorithm? OpenSSL hashes the content with each that it names, and takes
- * time with their square to get there. */
-int scep_has_one_digest(const unsigned char *der, size_t len);
+/* Does a SignedData (DER) name few digest algorithms, as one with one signer does? OpenSSL hashes the content
+ * with each, and takes time with their square to get there. */
+int scep_has_few_digests(const unsigned char *der, size_t len);
 /* The name of the cipher of an EnvelopedData (DER), as OpenSSL calls it; NULL: none that may be used. */
 const char *scep_cipher(const unsigned char *der, size_t len, const struct scep_algorithms *allowed);
 
