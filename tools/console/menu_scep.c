@@ -135,7 +135,7 @@ static int each_request(struct console *console, const struct menu *menu, const 
     struct walk walk = {fn, hint, arg};
 
     (void)menu;
-    return store != NULL && store_incoming_each(store, visit, &walk);
+    return store != NULL && (hint->name != NULL || store_incoming_each(store, visit, &walk));
 }
 
 static char *certificate_name(struct console *console, int64_t id)
