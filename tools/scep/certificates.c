@@ -9,6 +9,16 @@
 
 #define CERTIFICATES_MAX 32
 
+int scep_has_signed(X509 *issuer, X509 *x509)
+{
+    EVP_PKEY *key = X509_get0_pubkey(issuer);
+    int has = key != NULL && X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(issuer)) == 0 &&
+              X509_verify(x509, key) == 1;
+
+    ERR_clear_error();
+    return has;
+}
+
 int scep_write_certificates(OSSL_LIB_CTX *libctx, const STACK_OF(X509) * certificates, X509_CRL *crl,
                             unsigned char **der, size_t *len)
 {

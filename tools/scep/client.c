@@ -66,16 +66,12 @@ static int is_ours(struct scep_client *client, const struct scep_message *reques
         !reply->has_recipient_nonce ||
         memcmp(reply->recipient_nonce, request->sender_nonce, SCEP_NONCE_SIZE) != 0)
         return scep_raise(client, "%.200s: the answer is not to this request", client->config.url);
-    for (i = 0; i < sk_X509_num(client->chain); i++) {
-        X509 *x509 = sk_X509_value(client->chain, i);
-
-        if (X509_cmp(x509, reply->signer) == 0 &&
-            (x509 == client->ca ||
-             (X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(client->ca)) == 0 &&
-              X509_verify(x509, X509_get0_pubkey(client->ca)) == 1)))
+    if (X509_cmp(client->ca, reply->signer) == 0)
+        return 1;
+    for (i = 0; i < sk_X509_num(client->ras); i++) {
+        if (X509_cmp(sk_X509_value(client->ras, i), reply->signer) == 0)
             return 1;
     }
-    ERR_clear_error();
     return scep_raise(client, "%.200s: the answer is signed by neither the CA nor its RA",
                       client->config.url);
 }

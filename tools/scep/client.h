@@ -23,6 +23,9 @@ struct scep_client_config {
 
     /* Is this certificate of a CA to be believed? Asked once, with what the server says is its CA. */
     int (*is_good)(void *arg, X509 *ca);
+    /* Does this certificate, which the CA has issued, answer for the CA (as its RA)? Asked if the certificate
+     * does not say so itself: any device has one of the CA. Reports why not. */
+    int (*is_good_ra)(void *arg, X509 *ra);
     void (*error)(void *arg, const char *text);
     int (*is_cancelled)(void *arg);
     void *arg;
@@ -37,7 +40,8 @@ int scep_client_look(struct scep_client *client);
 X509 *scep_client_get0_ca(const struct scep_client *client);
 const STACK_OF(X509) * scep_client_get0_chain(const struct scep_client *client);
 int scep_client_can_renew(const struct scep_client *client);
-/* The CA that follows (GetNextCACert), signed by the one that is there; the caller's. NULL: said why. */
+/* The CA that follows (GetNextCACert), first, and what is above it, signed by the one that is there; the
+ * caller's. NULL: said why. */
 STACK_OF(X509) * scep_client_next_ca(struct scep_client *client);
 int scep_client_has_next_ca(const struct scep_client *client);
 

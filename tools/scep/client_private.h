@@ -13,6 +13,7 @@ struct scep_client {
     char digest[16], cipher[16]; /* the best of what both know */
     STACK_OF(X509) * chain;
     X509 *ca, *recipient; /* of chain */
+    STACK_OF(X509) * ras; /* of chain: those that may answer for the CA */
 };
 
 struct scep_body {

@@ -31,6 +31,7 @@ void scep_client_free(struct scep_client *client)
     if (client == NULL)
         return;
     curl_easy_cleanup(client->curl);
+    sk_X509_free(client->ras);
     sk_X509_pop_free(client->chain, X509_free);
     OPENSSL_free(client);
 }
@@ -70,11 +71,12 @@ static int take_caps(struct scep_client *client)
      */
     OPENSSL_strlcpy(client->digest, has(text, "SHA-512") ? "SHA512" : "SHA256", sizeof(client->digest));
     OPENSSL_strlcpy(client->cipher, "AES-128-CBC", sizeof(client->cipher));
-    if (!standard && !has(text, "AES"))
+    standard = standard || has(text, "AES");
+    if (!standard)
         scep_raise(client, "%.200s does not say that it knows AES: neither DES nor 3DES is used",
                    client->config.url);
     OPENSSL_free(body.data);
-    return standard || has(text, "AES") || has(text, "SHA-256");
+    return standard;
 }
 
 /* ---- GetCACert ---- */
@@ -84,43 +86,87 @@ static int is_ca(X509 *x509)
     return X509_check_ca(x509) > 0;
 }
 
-/* The CA that the others are below: the first one. */
+/* The CA that issues: the first that is above no other one. Servers send chains in any order. */
+static X509 *issuing_ca(const STACK_OF(X509) * chain)
+{
+    X509 *found = NULL;
+    int i, j;
+
+    for (i = 0; found == NULL && i < sk_X509_num(chain); i++) {
+        X509 *x509 = sk_X509_value(chain, i);
+
+        found = is_ca(x509) ? x509 : NULL;
+        for (j = 0; found != NULL && j < sk_X509_num(chain); j++) {
+            X509 *other = sk_X509_value(chain, j);
+
+            if (is_ca(other) && X509_cmp(other, x509) != 0 && scep_has_signed(x509, other))
+                found = NULL;
+        }
+    }
+    return found;
+}
+
+/* Is it marked as an RA's: for CMC (RFC 6402 section 2.10), or by Microsoft? */
+static int is_marked(X509 *x509)
+{
+    EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
+    char oid[64];
+    int i, is = 0;
+
+    for (i = 0; !is && i < sk_ASN1_OBJECT_num(usages); i++) {
+        OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(usages, i), 1);
+        is = strcmp(oid, "1.3.6.1.5.5.7.3.28") == 0 || strcmp(oid, "1.3.6.1.4.1.311.20.2.1") == 0;
+    }
+    EXTENDED_KEY_USAGE_free(usages);
+    return is;
+}
+
+/* A certificate that is no CA's: of an RA, or of no interest. Whoever has a certificate of the CA could put
+ * it here, and read passwords. */
+static int take_other(struct scep_client *client, X509 *x509)
+{
+    uint32_t usage = X509_get_key_usage(x509);
+    int encrypts = (usage & (KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT)) != 0, marked = is_marked(x509);
+
+    if (!encrypts && !marked)
+        return 1;
+    if (!scep_has_signed(client->ca, x509))
+        return scep_raise(client, "%.200s: the RA's certificate is not the CA's", client->config.url);
+    if (!marked && !client->config.is_good_ra(client->config.arg, x509))
+        return 0;
+    if (encrypts && client->recipient == NULL)
+        client->recipient = x509;
+    return sk_X509_push(client->ras, x509) > 0 || scep_raise(client, "out of memory");
+}
+
 static int find_parts(struct scep_client *client)
 {
-    int i;
+    int i, ok = 1;
 
-    for (i = 0; i < sk_X509_num(client->chain); i++) {
-        X509 *x509 = sk_X509_value(client->chain, i);
-
-        if (is_ca(x509) && client->ca == NULL)
-            client->ca = x509;
-        /* An RA that takes what is encrypted; its issuer is one of the others. */
-        if (!is_ca(x509) && client->recipient == NULL &&
-            (X509_get_key_usage(x509) & (KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT)))
-            client->recipient = x509;
-    }
+    client->ca = issuing_ca(client->chain);
+    client->ras = sk_X509_new_null();
     if (client->ca == NULL)
         return scep_raise(client, "%.200s: GetCACert gives no certificate of a CA", client->config.url);
-    if (client->recipient != NULL &&
-        (X509_NAME_cmp(X509_get_issuer_name(client->recipient), X509_get_subject_name(client->ca)) != 0 ||
-         X509_verify(client->recipient, X509_get0_pubkey(client->ca)) != 1)) {
-        ERR_clear_error();
-        return scep_raise(client, "%.200s: the RA's certificate is not the CA's", client->config.url);
-    }
+    if (!client->config.is_good(client->config.arg, client->ca))
+        return 0;
+    for (i = 0; ok && i < sk_X509_num(client->chain); i++)
+        ok = is_ca(sk_X509_value(client->chain, i)) || take_other(client, sk_X509_value(client->chain, i));
     if (client->recipient == NULL)
         client->recipient = client->ca;
-    return client->config.is_good(client->config.arg, client->ca);
+    return ok;
 }
 
 static STACK_OF(X509) * single(OSSL_LIB_CTX *libctx, const struct scep_body *body)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
-    X509 *x509 = X509_new_ex(libctx, NULL);
+    X509 *x509 = body->data != NULL ? X509_new_ex(libctx, NULL) : NULL;
     const unsigned char *p = body->data;
 
-    if (chain != NULL && x509 != NULL && p != NULL && d2i_X509(&x509, &p, (long)body->len) != NULL &&
-        sk_X509_push(chain, x509) > 0)
+    if (x509 != NULL && d2i_X509(&x509, &p, (long)body->len) == NULL)
+        x509 = NULL; /* d2i has freed it */
+    if (x509 != NULL && chain != NULL && sk_X509_push(chain, x509) > 0)
         return chain;
+    X509_free(x509);
     ERR_clear_error();
     sk_X509_free(chain);
     return NULL;
@@ -198,13 +244,24 @@ static STACK_OF(X509) * verified(struct scep_client *client, const struct scep_b
 STACK_OF(X509) * scep_client_next_ca(struct scep_client *client)
 {
     STACK_OF(X509) * next;
+    X509 *ca;
     struct scep_body body;
 
     if (!scep_transfer(client, "GetNextCACert", client->config.ca_identity, NULL, 0, &body))
         return NULL;
     next = verified(client, &body);
     OPENSSL_free(body.data);
+    ca = next != NULL ? issuing_ca(next) : NULL;
     if (next == NULL)
         scep_raise(client, "%.200s: what GetNextCACert gives is not signed by the CA", client->config.url);
-    return next;
+    else if (ca == NULL)
+        scep_raise(client, "%.200s: GetNextCACert gives no certificate of a CA", client->config.url);
+    if (ca != NULL) { /* goes to the front */
+        sk_X509_delete_ptr(next, ca);
+        if (sk_X509_unshift(next, ca) > 0)
+            return next;
+        X509_free(ca);
+    }
+    sk_X509_pop_free(next, X509_free);
+    return NULL;
 }

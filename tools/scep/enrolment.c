@@ -82,6 +82,8 @@ int scep_enrol_add(struct managed_host *host, int64_t template, const struct sce
          enrol_set(&run, "ca-identity", enrolment->ca_identity != NULL ? enrolment->ca_identity : "") &&
          enrol_set(&run, "ca-fingerprint",
                    enrolment->ca_fingerprint != NULL ? enrolment->ca_fingerprint : "") &&
+         enrol_set(&run, "ra-fingerprint",
+                   enrolment->ra_fingerprint != NULL ? enrolment->ra_fingerprint : "") &&
          enrol_set(&run, "challenge-password",
                    enrolment->challenge_password != NULL ? enrolment->challenge_password : "") &&
          enrol_set(&run, "key-size",

@@ -18,7 +18,8 @@
 #define SCEP_STATUS_FAILED  "failed"
 
 struct scep_enrolment {
-    const char *url, *ca_identity, *ca_fingerprint, *challenge_password; /* NULL: not given */
+    const char *url, *ca_identity, *ca_fingerprint, *ra_fingerprint,
+        *challenge_password; /* NULL: not given */
     const char *key_size, *custody;
     int no_refresh; /* is not renewed by itself */
     int allow_des;  /* in answers: what is in them is public */

@@ -14,6 +14,7 @@
 
 #define POLL_AGAIN   60    /* seconds between polls of what is pending */
 #define PENDING_MOST 86400 /* after which a new request is made */
+#define CHAIN_MAX    8     /* certificates above the one that is issued */
 
 static unsigned jitter(void)
 {
@@ -68,6 +69,8 @@ static int is_good(void *arg, X509 *ca)
     OPENSSL_free(der);
     if (*run->pinned != '\0' ? same_fingerprint(run->pinned, run->seen) : is_trusted)
         return 1;
+    if (*run->pinned != '\0' && enrol_is(run, "next-ca-fingerprint", "", run->seen))
+        return 1; /* the pinned one has signed that it follows */
     if (*run->pinned != '\0')
         return enrol_raise(run, "the CA's fingerprint is %s, and ca-fingerprint is another: not used",
                            run->seen);
@@ -75,6 +78,25 @@ static int is_good(void *arg, X509 *ca)
                        "the CA's fingerprint is %s: compare it with what the CA's owner says, and give it as "
                        "ca-fingerprint=, or import the CA and set trusted=yes",
                        run->seen);
+}
+
+/* An RA reads the password: its certificate is compared, too. */
+static int is_good_ra(void *arg, X509 *ra)
+{
+    struct enrol_run *run = arg;
+    char *wanted = enrol_get(run, "ra-fingerprint", ""), seen[65];
+    int is = wanted != NULL && *wanted != '\0';
+
+    fingerprint(run, ra, seen);
+    if (is && !(is = same_fingerprint(wanted, seen)))
+        enrol_raise(run, "the RA's fingerprint is %s, and ra-fingerprint is another: not used", seen);
+    else if (!is)
+        enrol_raise(run,
+                    "an RA answers for the CA, which its certificate does not say; its fingerprint is %s: "
+                    "compare it with what the CA's owner says, and give it as ra-fingerprint=",
+                    seen);
+    OPENSSL_free(wanted);
+    return is;
 }
 
 static void on_error(void *arg, const char *text)
@@ -102,6 +124,7 @@ static int open_client(struct enrol_run *run, char **url, char **identity)
         .ca_file = run->bundle,
         .allow_des = enrol_is(run, "allow-des", "no", "yes"),
         .is_good = is_good,
+        .is_good_ra = is_good_ra,
         .error = on_error,
         .is_cancelled = is_cancelled,
         .arg = run,
@@ -135,16 +158,35 @@ static int prepare_key(struct enrol_run *run)
     return ok;
 }
 
+static X509 *issuer_among(const STACK_OF(X509) * list, X509 *x509)
+{
+    int i;
+
+    for (i = 0; i < sk_X509_num(list); i++) {
+        X509 *issuer = sk_X509_value(list, i);
+
+        if (X509_check_ca(issuer) > 0 && scep_has_signed(issuer, x509))
+            return issuer;
+    }
+    return NULL;
+}
+
+/* The certificate and those above it, of what the server has sent; nothing else of that. */
 static char *pem_of(const struct scep_answer *answer, const STACK_OF(X509) * chain)
 {
     BIO *bio = BIO_new(BIO_s_mem());
+    X509 *x509 = answer->certificate, *issuer;
     char *data = NULL, *pem = NULL;
-    int i, ok = bio != NULL && PEM_write_bio_X509(bio, answer->certificate);
+    int depth, ok = bio != NULL && PEM_write_bio_X509(bio, x509);
 
-    for (i = 0; ok && i < sk_X509_num(answer->others); i++)
-        ok = PEM_write_bio_X509(bio, sk_X509_value(answer->others, i));
-    for (i = 0; ok && i < sk_X509_num(chain); i++)
-        ok = PEM_write_bio_X509(bio, sk_X509_value(chain, i));
+    for (depth = 0; ok && depth < CHAIN_MAX; depth++, x509 = issuer) {
+        issuer = issuer_among(chain, x509);
+        if (issuer == NULL)
+            issuer = issuer_among(answer->others, x509);
+        if (issuer == NULL || X509_cmp(issuer, x509) == 0)
+            break;
+        ok = PEM_write_bio_X509(bio, issuer);
+    }
     if (ok) {
         long len = BIO_get_mem_data(bio, &data);
 
@@ -157,18 +199,8 @@ static char *pem_of(const struct scep_answer *answer, const STACK_OF(X509) * cha
 /* Is the certificate really the CA's? Its name for the request is checked by the store. */
 static int is_issued_by_ca(struct enrol_run *run, X509 *x509)
 {
-    int i, is_signed = 0;
-    const STACK_OF(X509) *chain = scep_client_get0_chain(run->client);
-
-    for (i = 0; !is_signed && i < sk_X509_num(chain); i++) {
-        X509 *ca = sk_X509_value(chain, i);
-
-        is_signed = X509_check_ca(ca) > 0 &&
-                    X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(ca)) == 0 &&
-                    X509_verify(x509, X509_get0_pubkey(ca)) == 1;
-    }
-    ERR_clear_error();
-    return is_signed || enrol_raise(run, "the certificate that came is not the CA's");
+    return scep_has_signed(scep_client_get0_ca(run->client), x509) ||
+           enrol_raise(run, "the certificate that came is not the CA's");
 }
 
 static int install(struct enrol_run *run, const struct scep_answer *answer)
@@ -192,6 +224,8 @@ static int install(struct enrol_run *run, const struct scep_answer *answer)
              enrol_set(run, "requested", "") && enrol_set(run, "failures", "") &&
              enrol_set(run, "next-try", "") && enrol_set_number(run, "renew-at", when) &&
              enrol_set(run, "ca-fingerprint", run->seen) &&
+             (!enrol_is(run, "next-ca-fingerprint", "", run->seen) ||
+              enrol_set(run, "next-ca-fingerprint", "")) &&
              /* It was for one enrolment; a renewal is signed with the old key. */
              enrol_set(run, "challenge-password", "") &&
              store_log(store, "scep,info", "scep: certificate %s obtained", cert->text[STORE_NAME]);
@@ -272,16 +306,23 @@ static int ask(struct enrol_run *run, EVP_PKEY *key, const char *transaction_id,
     return ok;
 }
 
-/* The CA's successor joins the store before it is needed (section 4.7). */
+/* The CA's successor joins the store before it is needed (section 4.7), and will be believed. */
 static void fetch_next_ca(struct enrol_run *run)
 {
+    struct store *store = run->host->store;
     STACK_OF(X509) * next;
-    int i;
+    char hex[65];
+    int i, ok;
 
     if (!scep_client_has_next_ca(run->client) || (next = scep_client_next_ca(run->client)) == NULL)
         return;
-    for (i = 0; i < sk_X509_num(next); i++)
-        store_enrol_add_issuer(run->host->store, sk_X509_value(next, i));
+    if (store_begin(store)) {
+        fingerprint(run, sk_X509_value(next, 0), hex);
+        ok = enrol_set(run, "next-ca-fingerprint", hex);
+        for (i = 0; ok && i < sk_X509_num(next); i++)
+            ok = store_enrol_add_issuer(store, sk_X509_value(next, i));
+        store_end(store, ok);
+    }
     sk_X509_pop_free(next, X509_free);
 }
 

@@ -13,6 +13,11 @@ int scep_attributes_read(const CMS_SignerInfo *signer, struct scep_message *mess
                          struct scep_error *error);
 int scep_attributes_write(CMS_SignerInfo *signer, const struct scep_message *message);
 
+/* ---- certificates.c ---- */
+
+/* Is it the issuer of x509, by name and signature? */
+int scep_has_signed(X509 *issuer, X509 *x509);
+
 /* ---- algorithm.c ---- */
 
 /* The name of a digest that may sign; NULL: none may. */
