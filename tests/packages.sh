@@ -17,7 +17,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
         scep strongswan-pki libstrongswan-extra-plugins certmonger)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
-    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
+    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble scep)
     # The emulated router: its kernel is downloaded by tests/board/board.sh and not installed; the headers build modules.
     board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils e2fsprogs dkms)
     # Its arm64 brother takes the rest from packages that tests/board/arm64.sh unpacks and does not install.

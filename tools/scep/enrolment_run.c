@@ -283,7 +283,8 @@ static int ask(struct enrol_run *run, EVP_PKEY *key, const char *transaction_id,
 
     if (old != NULL) {
         options.like = run->certificate->id;
-        if (scep_client_can_renew(run->client) && X509_cmp_current_time(X509_get0_notAfter(old)) > 0)
+        if (scep_client_can_renew(run->client) && scep_has_signed(scep_client_get0_ca(run->client), old) &&
+            X509_cmp_current_time(X509_get0_notAfter(old)) > 0)
             old_key = store_key_pkey(run->host->store, NULL, run->certificate->id);
     }
     ok = store_enrol_request(run->host->store, run->certificate, run->certificate->id, run->key, &options,
