@@ -116,7 +116,8 @@ static int take_answer(struct scep_client *client, const struct scep_body *body,
              scep_open(client->config.libctx, body->data, body->len, &reply, &enveloped, &error);
 
     if (!ok)
-        scep_raise(client, "%.200s: the answer: %s", client->config.url, error.text);
+        scep_raise(client, "%.200s: the answer: %s", client->config.url,
+                   body->data != NULL ? error.text : "it is empty");
     ok = ok && is_ours(client, request, &reply);
     if (ok && reply.status == SCEP_FAILURE)
         ok = scep_raise(client, "%.200s refuses: %s%s%s", client->config.url, fail_info_text(reply.fail_info),
