@@ -204,7 +204,7 @@ static void check_answer(int number)
     if (!scep_open(NULL, enrolment->reply.data, enrolment->reply.len, &reply, &enveloped, &error))
         die(error.text);
     if (reply.status != SCEP_SUCCESS)
-        die(reply.fail_text);
+        die(*reply.fail_text != '\0' ? reply.fail_text : "refused");
     if (memcmp(reply.recipient_nonce, enrolment->nonce, SCEP_NONCE_SIZE) != 0)
         die("an answer to another request");
     if (!scep_decrypt(NULL, enveloped, owner->x509, owner->key, &algorithms, &reply, &error))

@@ -19,6 +19,7 @@ void store_incoming_clear(struct store_incoming *incoming)
     OPENSSL_free(incoming->subject_alt_name);
     OPENSSL_free(incoming->address);
     OPENSSL_free(incoming->request);
+    X509_REQ_free(incoming->parsed);
     *incoming = (struct store_incoming){0};
 }
 
@@ -135,6 +136,8 @@ int store_incoming_parse(struct store *store, const unsigned char *der, size_t l
         incoming->subject_alt_name = OPENSSL_strdup(cert->text[STORE_SUBJECT_ALT_NAME]);
         incoming->request = OPENSSL_memdup(der, len);
         incoming->request_len = len;
+        incoming->parsed = request;
+        request = NULL;
     }
     ERR_clear_error();
     store_cert_free(cert);
@@ -227,33 +230,58 @@ static int save(struct store *store, const struct store_incoming *incoming, stru
     return store_end(store, ok);
 }
 
-int store_incoming_issue(struct store *store, int64_t id, int64_t ca_id, int days_valid, int64_t password)
+static X509 *sign(struct store *store, const struct store_incoming *incoming, int64_t ca_id, int days_valid,
+                  struct store_cert *cert)
 {
-    struct store_incoming *incoming = store_incoming_get(store, id, 0, NULL, NULL);
-    struct store_cert *ca = store_cert_by_id(store, ca_id), *cert = store_template_new();
-    X509_REQ *request = NULL;
+    struct store_cert *ca = store_cert_by_id(store, ca_id);
+    X509_REQ *request =
+        incoming->parsed != NULL ? incoming->parsed : parse(store, incoming->request, incoming->request_len);
     X509 *x509 = NULL;
     char name[80];
-    int ok = 0;
 
-    if (ca == NULL || cert == NULL || incoming == NULL || strcmp(incoming->status, "pending") != 0) {
-        if (ca != NULL)
-            store_raise(store, "the request is not pending any more");
-        goto out;
-    }
     wanted_name(incoming, name, sizeof(name));
-    request = parse(store, incoming->request, incoming->request_len);
     if (request == NULL)
         store_raise_ssl(store, "the request can't be read");
-    else
+    else if (ca != NULL)
         x509 = store_request_issue(store, ca, request, days_valid, name, cert);
-    ok = x509 != NULL && save(store, incoming, cert, x509, password);
-out:
-    X509_free(x509);
-    X509_REQ_free(request);
-    store_cert_free(cert);
+    if (request != incoming->parsed)
+        X509_REQ_free(request);
     store_cert_free(ca);
+    return x509;
+}
+
+int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password)
+{
+    struct store_incoming *incoming = store_incoming_get(store, id, 0, NULL, NULL);
+    struct store_cert *cert = store_template_new();
+    X509 *x509 = NULL;
+    int ok = 0;
+
+    if (incoming == NULL || strcmp(incoming->status, "pending") != 0)
+        store_raise(store, "the request is not pending any more");
+    else if (cert != NULL)
+        ok = (x509 = sign(store, incoming, ca, days_valid, cert)) != NULL &&
+             save(store, incoming, cert, x509, password);
+    X509_free(x509);
+    store_cert_free(cert);
     store_incoming_free(incoming);
+    return ok;
+}
+
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
+                         int64_t password, int64_t answered_before)
+{
+    struct store_cert *cert = store_template_new();
+    /* Before the transaction: it may take a TPM its time. */
+    X509 *x509 = cert != NULL ? sign(store, incoming, ca, days_valid, cert) : NULL;
+    int ok = x509 != NULL && store_begin(store);
+
+    if (ok)
+        ok = store_end(store, store_incoming_sweep(store, answered_before) &&
+                                  store_incoming_add(store, incoming, INT64_MAX) &&
+                                  save(store, incoming, cert, x509, password));
+    X509_free(x509);
+    store_cert_free(cert);
     return ok;
 }
 

@@ -195,7 +195,7 @@ static int no_passphrase(char *buf, int size, int rwflag, void *arg)
     return -1;
 }
 
-static EVP_PKEY *parse_pem(struct store *store, const char *pem)
+EVP_PKEY *store_key_parse(struct store *store, const char *pem)
 {
     OSSL_LIB_CTX *libctx = store_crypto(store);
     BIO *bio = libctx != NULL ? BIO_new_mem_buf(pem, -1) : NULL;
@@ -214,7 +214,7 @@ EVP_PKEY *store_pkey_load(struct store *store, int64_t id)
     EVP_PKEY *pkey = NULL;
 
     if (stmt != NULL && store_step(store, stmt) == 1)
-        pkey = parse_pem(store, (const char *)sqlite3_column_text(stmt, 0));
+        pkey = store_cached_key(store, (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
     return pkey;
 }
@@ -358,7 +358,7 @@ int store_key_make(struct store *store, const char *name, const char *size, cons
 
 int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem)
 {
-    EVP_PKEY *pkey = parse_pem(store, pem);
+    EVP_PKEY *pkey = store_key_parse(store, pem);
     int ok = 0;
 
     if (pkey == NULL)

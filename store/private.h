@@ -12,6 +12,14 @@
 
 struct verifier; /* verify.c */
 
+#define STORE_CACHED 6
+struct cached {     /* cache.c */
+    void *data;     /* as the database has it */
+    size_t len;     /* 0: none */
+    EVP_PKEY *pkey; /* one of these */
+    X509 *x509;
+};
+
 struct store {
     struct store_config config;
     char *home;
@@ -20,6 +28,8 @@ struct store {
     int has_failed; /* something within the transaction has */
     OSSL_LIB_CTX *libctx;
     struct verifier *verifier; /* made when a flag needs it, dropped when anything changes */
+    struct cached cached[STORE_CACHED];
+    unsigned cached_next;
 };
 
 /* ---- store.c ---- */
@@ -88,6 +98,13 @@ EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *cus
 /* Puts a key into the table, or finds it there. Returns its id. */
 int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name);
 EVP_PKEY *store_pkey_load(struct store *store, int64_t id);
+EVP_PKEY *store_key_parse(struct store *store, const char *pem);
+
+/* ---- cache.c ---- */
+
+EVP_PKEY *store_cached_key(struct store *store, const char *pem);
+void store_cache_free(struct store *store);
+
 /* The key of a certificate or template; says which has none. */
 EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert);
 int64_t store_key_find(struct store *store, EVP_PKEY *pkey);

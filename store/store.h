@@ -23,7 +23,7 @@
 #ifndef SIGNET_STORE_H
 #define SIGNET_STORE_H
 
-#include <openssl/types.h>
+#include <openssl/x509.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -135,7 +135,9 @@ int store_cert_each(struct store *store, const struct store_query *query,
 int64_t store_cert_count(struct store *store);
 /* NULL: there is none, and nothing is said, unless the store can't be read. */
 struct store_cert *store_cert_get(struct store *store, const struct store_query *query);
-/* The same by what it is (DER), and by who issued it. */
+/* The X509 of one that is asked for again and again (a CA's), the caller's. NULL: a template, and said so. */
+X509 *store_cert_cached(struct store *store, const struct store_cert *cert);
+/* store_cert_get by what it is (DER), and by who issued it. */
 struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len);
 struct store_cert *store_cert_issued(struct store *store, int64_t ca, const ASN1_INTEGER *serial);
 void store_cert_free(struct store_cert *cert);
@@ -221,6 +223,7 @@ struct store_incoming {
     int64_t certificate;    /* that was issued; 0: none, or removed since */
     unsigned char *request; /* PKCS #10, DER */
     size_t request_len;
+    X509_REQ *parsed; /* after store_incoming_parse */
 };
 /* Reads a request: its signature must be its key's. Fills subject, subject_alt_name, key_fingerprint and
  * request. Returns 0 with why (one line) and reports nothing: what is wrong is the sender's. */
@@ -239,6 +242,10 @@ void store_incoming_clear(struct store_incoming *incoming);
 /* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. password: the
  * one-time password that allowed it, used up with it, or 0. Returns 0 also if it is not pending any more. */
 int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password);
+/* The same with what has been parsed and not been added: it is added as issued. Drops what is over, see
+ * store_incoming_sweep. Returns 0 also if it is there already. */
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
+                         int64_t password, int64_t answered_before);
 int store_incoming_deny(struct store *store, int64_t id, const char *reason);
 int store_incoming_remove(struct store *store, int64_t id);
 /* Removes what is pending no longer than its time, and what was answered before then. */

@@ -44,12 +44,8 @@ void scep_log(struct scep_server *server, const struct front_request *request, c
 X509 *scep_cert_x509(struct scep_server *server, int64_t id)
 {
     struct store_cert *cert = id != 0 ? store_cert_get(server->store, &(struct store_query){.id = id}) : NULL;
-    X509 *x509 = cert != NULL && cert->der != NULL ? X509_new_ex(server->libctx, NULL) : NULL;
-    const unsigned char *p = cert != NULL ? cert->der : NULL;
+    X509 *x509 = cert != NULL && cert->der != NULL ? store_cert_cached(server->store, cert) : NULL;
 
-    if (x509 != NULL && d2i_X509(&x509, &p, (long)cert->der_len) == NULL)
-        x509 = NULL; /* d2i has freed it */
-    ERR_clear_error();
     store_cert_free(cert);
     return x509;
 }

@@ -77,16 +77,9 @@ static int answer_incoming(struct exchange *exchange, const struct store_incomin
     return 1;
 }
 
-/* Issues what is pending under this id, and replies with it. */
-static int issue(struct exchange *exchange, int64_t id, int64_t password)
+/* Replies with what has been issued. Two of the same message at once: the other one may have done that. */
+static int reply_issued(struct exchange *exchange, struct store_incoming *incoming, int ok)
 {
-    struct scep_server *server = exchange->server;
-    struct store_incoming *incoming;
-    int ok =
-        store_incoming_issue(server->store, id, exchange->entry->ca, exchange->entry->days_valid, password);
-
-    /* Two of the same message at once: the other one has issued it. */
-    incoming = store_incoming_get(server->store, id, 0, NULL, NULL);
     if (incoming == NULL || (!ok && strcmp(incoming->status, "issued") != 0))
         ok = fail(exchange, SCEP_BAD_REQUEST, "the certificate can't be issued: see the server's log");
     else
@@ -95,16 +88,47 @@ static int issue(struct exchange *exchange, int64_t id, int64_t password)
     return ok;
 }
 
-static int add_pending(struct exchange *exchange, struct store_incoming *incoming)
+/* Issues what is pending under this id. */
+static int issue(struct exchange *exchange, int64_t id, int64_t password)
+{
+    struct store *store = exchange->server->store;
+    int ok = store_incoming_issue(store, id, exchange->entry->ca, exchange->entry->days_valid, password);
+
+    return reply_issued(exchange, store_incoming_get(store, id, 0, NULL, NULL), ok);
+}
+
+static int describe(struct exchange *exchange, struct store_incoming *incoming)
 {
     incoming->entry = exchange->entry->id;
     incoming->transaction_id = OPENSSL_strdup(exchange->message.transaction_id);
     incoming->address = OPENSSL_strdup(exchange->request->address);
     incoming->expires = (int64_t)time(NULL) + exchange->entry->request_lifetime;
-    return (incoming->transaction_id != NULL && incoming->address != NULL &&
-            store_incoming_sweep(exchange->server->store, (int64_t)time(NULL) - ANSWERED_KEEP_S) &&
-            store_incoming_add(exchange->server->store, incoming, PENDING_MAX)) ||
-           fail(exchange, SCEP_BAD_REQUEST, "no more requests are taken at the moment");
+    return (incoming->transaction_id != NULL && incoming->address != NULL) ||
+           fail(exchange, SCEP_BAD_REQUEST, "out of memory");
+}
+
+/* Issues what has just come. */
+static int issue_new(struct exchange *exchange, struct store_incoming *incoming, int64_t password)
+{
+    struct store *store = exchange->server->store;
+    int ok = describe(exchange, incoming);
+
+    if (!ok)
+        return 0;
+    ok = store_incoming_enrol(store, incoming, exchange->entry->ca, exchange->entry->days_valid, password,
+                              (int64_t)time(NULL) - ANSWERED_KEEP_S);
+    return reply_issued(
+        exchange,
+        store_incoming_get(store, 0, incoming->entry, incoming->transaction_id, incoming->key_fingerprint),
+        ok);
+}
+
+static int add_pending(struct exchange *exchange, struct store_incoming *incoming)
+{
+    return describe(exchange, incoming) &&
+           ((store_incoming_sweep(exchange->server->store, (int64_t)time(NULL) - ANSWERED_KEEP_S) &&
+             store_incoming_add(exchange->server->store, incoming, PENDING_MAX)) ||
+            fail(exchange, SCEP_BAD_REQUEST, "no more requests are taken at the moment"));
 }
 
 /* Is what this transaction was about over, so that what comes is a new one? Many clients use the same
@@ -179,10 +203,10 @@ static int enrol(struct exchange *exchange)
         ok = fail(exchange, SCEP_BAD_REQUEST, "another request of this transaction is pending");
         goto out;
     }
-    ok = before != NULL || add_pending(exchange, &incoming);
-    if (ok && decision.verdict == SCEP_GRANT)
-        ok = issue(exchange, before != NULL ? before->id : incoming.id, decision.password);
-    else if (ok)
+    if (decision.verdict == SCEP_GRANT)
+        ok = before != NULL ? issue(exchange, before->id, decision.password)
+                            : issue_new(exchange, &incoming, decision.password);
+    else if ((ok = before != NULL || add_pending(exchange, &incoming)))
         exchange->reply.status = SCEP_PENDING;
     scep_log(server, exchange->request, exchange->entry, "%s for \"%.150s\": %s",
              scep_type_name(message->type), incoming.subject,

@@ -54,13 +54,6 @@ int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X50
 
 /* ---- what is asked for ---- */
 
-static X509_REQ *request_of(const struct store_incoming *incoming)
-{
-    const unsigned char *p = incoming->request;
-
-    return d2i_X509_REQ(NULL, &p, (long)incoming->request_len);
-}
-
 /* RSA and the curves of TLS; RSA-PSS keys and Ed25519 can't decrypt the CertRep. */
 static int is_key_known(EVP_PKEY *key)
 {
@@ -205,7 +198,7 @@ static void decide_new(struct scep_server *server, const struct scep_entry *entr
 void scep_decide(struct scep_server *server, const struct scep_entry *entry, enum scep_type type,
                  X509 *signer, const struct store_incoming *incoming, struct scep_decision *decision)
 {
-    X509_REQ *request = request_of(incoming);
+    X509_REQ *request = incoming->parsed;
     EVP_PKEY *key = request != NULL ? X509_REQ_get0_pubkey(request) : NULL;
 
     *decision = (struct scep_decision){.verdict = SCEP_REFUSE, .fail_info = SCEP_BAD_REQUEST};
@@ -228,5 +221,4 @@ void scep_decide(struct scep_server *server, const struct scep_entry *entry, enu
     else
         refuse(decision, SCEP_BAD_REQUEST, "no request for a certificate");
     ERR_clear_error();
-    X509_REQ_free(request);
 }
