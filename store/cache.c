@@ -12,8 +12,10 @@ static struct cached *find(struct store *store, const void *data, size_t len)
     for (i = 0; i < STORE_CACHED; i++) {
         struct cached *cached = &store->cached[i];
 
-        if (cached->len == len && memcmp(cached->data, data, len) == 0)
+        if (cached->len == len && memcmp(cached->data, data, len) == 0) {
+            cached->used = ++store->cached_clock;
             return cached;
+        }
     }
     return NULL;
 }
@@ -26,16 +28,22 @@ static void forget(struct cached *cached)
     *cached = (struct cached){0};
 }
 
-/* In the place of the oldest. */
+/* In the place of what was not asked for longest. */
 static void keep(struct store *store, const void *data, size_t len, EVP_PKEY *pkey, X509 *x509)
 {
-    struct cached *cached = &store->cached[store->cached_next++ % STORE_CACHED];
+    struct cached *cached = &store->cached[0];
+    size_t i;
 
+    for (i = 1; i < STORE_CACHED; i++) {
+        if (store->cached[i].used < cached->used)
+            cached = &store->cached[i];
+    }
     forget(cached);
     cached->data = OPENSSL_memdup(data, len);
     if (cached->data == NULL)
         return;
     cached->len = len;
+    cached->used = ++store->cached_clock;
     if (pkey != NULL && EVP_PKEY_up_ref(pkey))
         cached->pkey = pkey;
     if (x509 != NULL && X509_up_ref(x509))

@@ -20,6 +20,7 @@ void store_incoming_clear(struct store_incoming *incoming)
     OPENSSL_free(incoming->address);
     OPENSSL_free(incoming->request);
     X509_REQ_free(incoming->parsed);
+    X509_free(incoming->issued);
     *incoming = (struct store_incoming){0};
 }
 
@@ -280,7 +281,10 @@ int store_incoming_enrol(struct store *store, struct store_incoming *incoming, i
         ok = store_end(store, store_incoming_sweep(store, answered_before) &&
                                   store_incoming_add(store, incoming, INT64_MAX) &&
                                   save(store, incoming, cert, x509, password));
-    X509_free(x509);
+    if (ok)
+        incoming->issued = x509;
+    else
+        X509_free(x509);
     store_cert_free(cert);
     return ok;
 }

@@ -16,6 +16,7 @@ struct verifier; /* verify.c */
 struct cached {     /* cache.c */
     void *data;     /* as the database has it */
     size_t len;     /* 0: none */
+    uint64_t used;  /* when, by store.cached_clock */
     EVP_PKEY *pkey; /* one of these */
     X509 *x509;
 };
@@ -29,7 +30,7 @@ struct store {
     OSSL_LIB_CTX *libctx;
     struct verifier *verifier; /* made when a flag needs it, dropped when anything changes */
     struct cached cached[STORE_CACHED];
-    unsigned cached_next;
+    uint64_t cached_clock;
 };
 
 /* ---- store.c ---- */

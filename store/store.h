@@ -224,6 +224,7 @@ struct store_incoming {
     unsigned char *request; /* PKCS #10, DER */
     size_t request_len;
     X509_REQ *parsed; /* after store_incoming_parse */
+    X509 *issued;     /* after store_incoming_enrol */
 };
 /* Reads a request: its signature must be its key's. Fills subject, subject_alt_name, key_fingerprint and
  * request. Returns 0 with why (one line) and reports nothing: what is wrong is the sender's. */

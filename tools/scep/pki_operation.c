@@ -52,15 +52,22 @@ static int reply_with(struct exchange *exchange, const STACK_OF(X509) * certific
 
 /* A certificate of the store, alone: a SET has an order of its own (X.690 section 11.6), and clients take
  * what comes first for theirs. They have the CA's from GetCACert. */
-static int reply_certificate(struct exchange *exchange, int64_t id)
+static int reply_x509(struct exchange *exchange, X509 *x509)
 {
-    X509 *x509 = scep_cert_x509(exchange->server, id);
     STACK_OF(X509) *list = sk_X509_new_null();
     int ok = x509 != NULL && list != NULL && sk_X509_push(list, x509) > 0;
 
     ok = ok ? reply_with(exchange, list, NULL)
             : fail(exchange, SCEP_BAD_CERT_ID, "the certificate is not here any more");
     sk_X509_free(list);
+    return ok;
+}
+
+static int reply_certificate(struct exchange *exchange, int64_t id)
+{
+    X509 *x509 = scep_cert_x509(exchange->server, id);
+    int ok = reply_x509(exchange, x509);
+
     X509_free(x509);
     return ok;
 }
@@ -117,6 +124,8 @@ static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
         return 0;
     ok = store_incoming_enrol(store, incoming, exchange->entry->ca, exchange->entry->days_valid, password,
                               (int64_t)time(NULL) - ANSWERED_KEEP_S);
+    if (ok)
+        return reply_x509(exchange, incoming->issued);
     return reply_issued(
         exchange,
         store_incoming_get(store, 0, incoming->entry, incoming->transaction_id, incoming->key_fingerprint),
