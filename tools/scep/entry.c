@@ -9,43 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *setting(struct store *store, const char *menu, const char *name, const char *initial)
-{
-    char *value = store_setting_get(store, menu, name);
-
-    return value != NULL ? value : OPENSSL_strdup(initial);
-}
-
-static int is_yes(struct store *store, const char *menu, const char *name, const char *initial)
-{
-    char *value = setting(store, menu, name, initial);
-    int is = value != NULL && strcmp(value, "yes") == 0;
-
-    OPENSSL_free(value);
-    return is;
-}
-
-static int64_t number(struct store *store, const char *menu, const char *name, const char *initial)
-{
-    char *value = setting(store, menu, name, initial);
-    int64_t n = value != NULL ? strtoll(value, NULL, 10) : 0;
-
-    OPENSSL_free(value);
-    return n;
-}
-
-static int64_t certificate(struct store *store, const char *menu, const char *name)
-{
-    char *value = setting(store, menu, name, "");
-    struct store_cert *cert =
-        value != NULL && *value != '\0' ? store_cert_get(store, &(struct store_query){.name = value}) : NULL;
-    int64_t id = cert != NULL ? cert->id : 0;
-
-    store_cert_free(cert);
-    OPENSSL_free(value);
-    return id;
-}
-
 /* With a "/" at both ends: "/scep", "/scep/" and "scep" are one. */
 static char *normal_path(const char *path)
 {
@@ -58,33 +21,70 @@ static char *normal_path(const char *path)
     return normal;
 }
 
+static int is_yes(const char *value)
+{
+    return strcmp(value, "yes") == 0;
+}
+
+static void take_text(char **text, const char *value)
+{
+    OPENSSL_free(*text);
+    *text = OPENSSL_strdup(value);
+}
+
+static void take(void *arg, const char *name, const char *value, int64_t certificate)
+{
+    struct scep_entry *entry = arg;
+
+    if (strcmp(name, "path") == 0) {
+        OPENSSL_free(entry->path);
+        entry->path = normal_path(value);
+    } else if (strcmp(name, "challenge-password") == 0)
+        take_text(&entry->challenge_password, value);
+    else if (strcmp(name, "allowed-names") == 0)
+        take_text(&entry->allowed_names, value);
+    else if (strcmp(name, "ca-cert") == 0)
+        entry->ca = certificate;
+    else if (strcmp(name, "next-ca-cert") == 0)
+        entry->next_ca = certificate;
+    else if (strcmp(name, "ra-cert") == 0)
+        entry->ra = certificate;
+    else if (strcmp(name, "days-valid") == 0)
+        entry->days_valid = (int)strtol(value, NULL, 10);
+    else if (strcmp(name, "key-size-min") == 0)
+        entry->key_size_min = (int)strtol(value, NULL, 10);
+    else if (strcmp(name, "disabled") == 0)
+        entry->is_disabled = is_yes(value);
+    else if (strcmp(name, "allow-3des") == 0)
+        entry->allow_3des = is_yes(value);
+    else if (strcmp(name, "allow-des") == 0)
+        entry->allow_des = is_yes(value);
+    else if (strcmp(name, "authorization") == 0)
+        entry->authorization_none = strcmp(value, "none") == 0;
+    else if (strcmp(name, "request-lifetime") == 0)
+        entry->request_lifetime = duration_parse(value);
+}
+
+/* With every message: one query. */
 int scep_entry_get(struct store *store, int64_t id, struct scep_entry *entry)
 {
-    char menu[64], *path, *text;
+    static const char *const initial[][2] = {{"path", ""},
+                                             {"challenge-password", ""},
+                                             {"allowed-names", ""},
+                                             {"days-valid", SCEP_DAYS_VALID},
+                                             {"key-size-min", SCEP_KEY_SIZE_MIN},
+                                             {"disabled", "yes"},
+                                             {"authorization", SCEP_AUTHORIZATION},
+                                             {"request-lifetime", SCEP_REQUEST_LIFETIME}};
+    char menu[64];
+    size_t i;
 
     *entry = (struct scep_entry){.id = id};
+    for (i = 0; i < sizeof(initial) / sizeof(initial[0]); i++)
+        take(entry, initial[i][0], initial[i][1], 0);
     snprintf(menu, sizeof(menu), "%s*%lld", SCEP_SERVER_MENU, (long long)id);
-    path = setting(store, menu, "path", "");
-    entry->path = path != NULL ? normal_path(path) : NULL;
-    OPENSSL_free(path);
-    entry->challenge_password = setting(store, menu, "challenge-password", "");
-    entry->allowed_names = setting(store, menu, "allowed-names", "");
-    entry->ca = certificate(store, menu, "ca-cert");
-    entry->next_ca = certificate(store, menu, "next-ca-cert");
-    entry->ra = certificate(store, menu, "ra-cert");
-    entry->days_valid = (int)number(store, menu, "days-valid", SCEP_DAYS_VALID);
-    entry->key_size_min = (int)number(store, menu, "key-size-min", SCEP_KEY_SIZE_MIN);
-    entry->is_disabled = is_yes(store, menu, "disabled", "yes");
-    entry->allow_3des = is_yes(store, menu, "allow-3des", "no");
-    entry->allow_des = is_yes(store, menu, "allow-des", "no");
-    text = setting(store, menu, "authorization", SCEP_AUTHORIZATION);
-    entry->authorization_none = text != NULL && strcmp(text, "none") == 0;
-    OPENSSL_free(text);
-    text = setting(store, menu, "request-lifetime", SCEP_REQUEST_LIFETIME);
-    entry->request_lifetime = text != NULL ? duration_parse(text) : -1;
-    OPENSSL_free(text);
-    if (entry->path != NULL && entry->challenge_password != NULL && entry->allowed_names != NULL &&
-        entry->request_lifetime > 0)
+    if (store_setting_each(store, menu, take, entry) && entry->path != NULL &&
+        entry->challenge_password != NULL && entry->allowed_names != NULL && entry->request_lifetime > 0)
         return 1;
     scep_entry_clear(entry);
     return 0;
