@@ -12,7 +12,8 @@
 
 struct verifier; /* verify.c */
 
-#define STORE_CACHED 6
+#define STORE_CACHED     6
+#define STORE_STATEMENTS 48
 struct cached {     /* cache.c */
     void *data;     /* as the database has it */
     size_t len;     /* 0: none */
@@ -31,6 +32,8 @@ struct store {
     struct verifier *verifier; /* made when a flag needs it, dropped when anything changes */
     struct cached cached[STORE_CACHED];
     uint64_t cached_clock;
+    sqlite3_stmt *statements[STORE_STATEMENTS]; /* database.c: prepared, of store_run and store_number */
+    unsigned statements_next;
 };
 
 /* ---- store.c ---- */
@@ -56,6 +59,7 @@ int store_run(struct store *store, const char *sql, const char *types, ...);
 /* The first column of the first row, or missing if there is no row; -1 failed, and said why. */
 int64_t store_number(struct store *store, int64_t missing, const char *sql, const char *types, ...);
 int store_raise_db(struct store *store);
+void store_statements_free(struct store *store);
 /* Never NULL; the caller's (OPENSSL_free). */
 char *store_column_text(sqlite3_stmt *stmt, int column);
 int store_schema_migrate(struct store *store);

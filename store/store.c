@@ -166,6 +166,7 @@ void store_free(struct store *store)
         return;
     store_verifier_free(store);
     store_cache_free(store);
+    store_statements_free(store);
     sqlite3_close(store->db);
     OPENSSL_free(store->home);
     OPENSSL_free(store);
