@@ -12,15 +12,7 @@
 
 struct verifier; /* verify.c */
 
-#define STORE_CACHED     6
 #define STORE_STATEMENTS 48
-struct cached {     /* cache.c */
-    void *data;     /* as the database has it */
-    size_t len;     /* 0: none */
-    uint64_t used;  /* when, by store.cached_clock */
-    EVP_PKEY *pkey; /* one of these */
-    X509 *x509;
-};
 
 struct store {
     struct store_config config;
@@ -29,9 +21,7 @@ struct store {
     int depth;      /* of store_begin */
     int has_failed; /* something within the transaction has */
     OSSL_LIB_CTX *libctx;
-    struct verifier *verifier; /* made when a flag needs it, dropped when anything changes */
-    struct cached cached[STORE_CACHED];
-    uint64_t cached_clock;
+    struct verifier *verifier;                  /* made when a flag needs it, dropped when anything changes */
     sqlite3_stmt *statements[STORE_STATEMENTS]; /* database.c: prepared, of store_run and store_number */
     unsigned statements_next;
 };
@@ -108,7 +98,6 @@ EVP_PKEY *store_key_parse(struct store *store, const char *pem);
 /* ---- cache.c ---- */
 
 EVP_PKEY *store_cached_key(struct store *store, const char *pem);
-void store_cache_free(struct store *store);
 
 /* The key of a certificate or template; says which has none. */
 EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert);

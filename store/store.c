@@ -165,7 +165,6 @@ void store_free(struct store *store)
     if (store == NULL)
         return;
     store_verifier_free(store);
-    store_cache_free(store);
     store_statements_free(store);
     sqlite3_close(store->db);
     OPENSSL_free(store->home);

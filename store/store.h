@@ -30,6 +30,8 @@
 
 struct store;
 
+struct store_cache;
+
 struct store_config {
     const char *home; /* absolute path; made if it is not there */
 
@@ -44,8 +46,14 @@ struct store_config {
     /* Called when long work begins (text is "generating …") and about ten times a second during it (text is
      * NULL). Returns 0 to cancel. */
     int (*progress)(void *arg, const char *text);
+    /* Keys and certificates that stay parsed, for the stores of a server's threads. NULL: none stay. */
+    struct store_cache *cache;
     void *arg;
 };
+
+/* To be freed after the stores, and before what the keys are in. */
+struct store_cache *store_cache_new(void);
+void store_cache_free(struct store_cache *cache);
 
 /* Opens or makes the store, brings its schema and the trust folder up to date, and removes what processes
  * that were killed have left. */

@@ -14,6 +14,12 @@
 
 static struct front *running; /* for the handler of signals */
 
+/* What the workers share. */
+struct service {
+    struct tool *tool;
+    struct store_cache *cache;
+};
+
 static void on_signal(int signal)
 {
     (void)signal;
@@ -40,7 +46,8 @@ static OSSL_LIB_CTX *on_crypto(void *arg)
 
 static void *worker_new(void *arg)
 {
-    struct tool *tool = arg;
+    struct service *service = arg;
+    struct tool *tool = service->tool;
     struct scep_server *server = OPENSSL_zalloc(sizeof(*server));
 
     if (server == NULL)
@@ -52,6 +59,7 @@ static void *worker_new(void *arg)
         .error = on_error,
         .warn = on_error,
         .progress = on_progress,
+        .cache = service->cache,
         .arg = tool,
     });
     if (server->store != NULL)
@@ -85,6 +93,7 @@ static int catch_signals(void)
 
 int scep_command_run(struct tool *tool, char **argv)
 {
+    struct service service = {.tool = tool};
     const char *text = tool->port != NULL ? tool->port : "80";
     char *end = NULL;
     unsigned long port = strtoul(text, &end, 10);
@@ -96,6 +105,7 @@ int scep_command_run(struct tool *tool, char **argv)
     /* Before there are threads. */
     if (tool_crypto(tool) == NULL)
         return TOOL_FAILED;
+    service.cache = store_cache_new();
     running = front_new(&(struct front_config){
         .address = tool->address,
         .port = (uint16_t)port,
@@ -106,17 +116,21 @@ int scep_command_run(struct tool *tool, char **argv)
         .worker_free = worker_free,
         .answer = answer,
         .error = on_error,
-        .arg = tool,
+        .arg = &service,
     });
-    if (running == NULL)
+    if (running == NULL) {
+        store_cache_free(service.cache);
         return TOOL_FAILED;
+    }
     if (!catch_signals()) {
         front_free(running);
+        store_cache_free(service.cache);
         return tool_error("signals: %s", strerror(errno));
     }
     fprintf(stderr, "signet: SCEP at port %u; its log: /log print where topics~\"scep\"\n",
             front_port(running));
     ok = front_run(running);
     front_free(running);
+    store_cache_free(service.cache);
     return ok ? TOOL_OK : TOOL_FAILED;
 }
