@@ -46,7 +46,8 @@ struct store_config {
     /* Called when long work begins (text is "generating …") and about ten times a second during it (text is
      * NULL). Returns 0 to cancel. */
     int (*progress)(void *arg, const char *text);
-    /* Keys and certificates that stay parsed, for the stores of a server's threads. NULL: none stay. */
+    /* Keys and certificates that stay parsed, for the stores of a server's threads, whose journal stays as a
+     * file, too. NULL: none stay. */
     struct store_cache *cache;
     void *arg;
 };
