@@ -270,7 +270,7 @@ int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_v
 }
 
 int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
-                         int64_t password, int64_t answered_before)
+                         int64_t password, int64_t answered_before, const char *line)
 {
     struct store_cert *cert = store_template_new();
     /* Before the transaction: it may take a TPM its time. */
@@ -280,7 +280,8 @@ int store_incoming_enrol(struct store *store, struct store_incoming *incoming, i
     if (ok)
         ok = store_end(store, store_incoming_sweep(store, answered_before) &&
                                   store_incoming_add(store, incoming, INT64_MAX) &&
-                                  save(store, incoming, cert, x509, password));
+                                  save(store, incoming, cert, x509, password) &&
+                                  (line == NULL || store_log(store, "scep,info", "%s", line)));
     if (ok)
         incoming->issued = x509;
     else

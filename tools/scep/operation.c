@@ -13,12 +13,13 @@
 
 /* ---- what the files share ---- */
 
-void scep_log(struct scep_server *server, const struct front_request *request, const struct scep_entry *entry,
-              const char *format, ...)
+/* Returns 0 if it is to be left out. */
+static int make_line(struct scep_server *server, const struct front_request *request,
+                     const struct scep_entry *entry, char line[SCEP_LOG_LINE], const char *format,
+                     va_list args)
 {
     int64_t now = (int64_t)time(NULL);
     char text[400], *p;
-    va_list args;
 
     if (now != server->log_second) {
         if (server->log_left_out > 0)
@@ -28,17 +29,42 @@ void scep_log(struct scep_server *server, const struct front_request *request, c
     }
     if (++server->log_lines > LOG_LINES_A_SECOND) {
         server->log_left_out++;
-        return;
+        return 0;
     }
-    va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     for (p = text; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
     }
-    store_log(server->store, "scep,info", "scep: %s from %.48s: %s", entry != NULL ? entry->path : "request",
-              request->address, text);
+    snprintf(line, SCEP_LOG_LINE, "scep: %.100s from %.48s: %s", entry != NULL ? entry->path : "request",
+             request->address, text);
+    return 1;
+}
+
+void scep_log(struct scep_server *server, const struct front_request *request, const struct scep_entry *entry,
+              const char *format, ...)
+{
+    char line[SCEP_LOG_LINE];
+    va_list args;
+    int is_wanted;
+
+    va_start(args, format);
+    is_wanted = make_line(server, request, entry, line, format, args);
+    va_end(args);
+    if (is_wanted)
+        store_log(server->store, "scep,info", "%s", line);
+}
+
+int scep_log_line(struct scep_server *server, const struct front_request *request,
+                  const struct scep_entry *entry, char line[SCEP_LOG_LINE], const char *format, ...)
+{
+    va_list args;
+    int is_wanted;
+
+    va_start(args, format);
+    is_wanted = make_line(server, request, entry, line, format, args);
+    va_end(args);
+    return is_wanted;
 }
 
 X509 *scep_cert_x509(struct scep_server *server, int64_t id)

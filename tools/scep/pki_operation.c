@@ -118,12 +118,16 @@ static int describe(struct exchange *exchange, struct store_incoming *incoming)
 static int issue_new(struct exchange *exchange, struct store_incoming *incoming, int64_t password)
 {
     struct store *store = exchange->server->store;
-    int ok = describe(exchange, incoming);
+    char line[SCEP_LOG_LINE];
+    int ok = describe(exchange, incoming), is_logged;
 
     if (!ok)
         return 0;
+    is_logged =
+        scep_log_line(exchange->server, exchange->request, exchange->entry, line, "%s for \"%.150s\": issued",
+                      scep_type_name(exchange->message.type), incoming->subject);
     ok = store_incoming_enrol(store, incoming, exchange->entry->ca, exchange->entry->days_valid, password,
-                              (int64_t)time(NULL) - ANSWERED_KEEP_S);
+                              (int64_t)time(NULL) - ANSWERED_KEEP_S, is_logged ? line : NULL);
     if (ok)
         return reply_x509(exchange, incoming->issued);
     return reply_issued(
@@ -217,11 +221,12 @@ static int enrol(struct exchange *exchange)
                             : issue_new(exchange, &incoming, decision.password);
     else if ((ok = before != NULL || add_pending(exchange, &incoming)))
         exchange->reply.status = SCEP_PENDING;
-    scep_log(server, exchange->request, exchange->entry, "%s for \"%.150s\": %s",
-             scep_type_name(message->type), incoming.subject,
-             decision.verdict == SCEP_WAIT ? "waits for /certificate scep-server requests grant"
-             : ok                          ? "issued"
-                                           : exchange->error.text);
+    if (!ok || before != NULL || decision.verdict != SCEP_GRANT) /* else with the certificate */
+        scep_log(server, exchange->request, exchange->entry, "%s for \"%.150s\": %s",
+                 scep_type_name(message->type), incoming.subject,
+                 decision.verdict == SCEP_WAIT ? "waits for /certificate scep-server requests grant"
+                 : ok                          ? "issued"
+                                               : exchange->error.text);
 out:
     store_incoming_free(before);
     store_incoming_clear(&incoming);

@@ -9,6 +9,12 @@
 /* A line of the log; what clients send is made printable. */
 void scep_log(struct scep_server *server, const struct front_request *request, const struct scep_entry *entry,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same, to be logged by somebody else in a transaction that there is anyway. Returns 0 if it is to be
+ * left out. */
+#define SCEP_LOG_LINE 600
+int scep_log_line(struct scep_server *server, const struct front_request *request,
+                  const struct scep_entry *entry, char line[SCEP_LOG_LINE], const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 /* The X509 of a certificate of the store, the caller's. NULL: it is not there, or a template. */
 X509 *scep_cert_x509(struct scep_server *server, int64_t id);
 
