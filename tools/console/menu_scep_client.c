@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
 
@@ -61,8 +60,13 @@ static char *entry_value(struct console *console, const struct menu *menu, const
 static int remove_entry(struct call *call, int64_t id)
 {
     struct managed_host host;
+    int lock = acme_host_lock(call->console, &host), ok;
 
-    return acme_host(call->console, &host) && scep_enrol_remove(&host, id);
+    if (lock < 0)
+        return 0;
+    ok = scep_enrol_remove(&host, id);
+    acme_host_unlock(call->console, lock);
+    return ok;
 }
 
 const struct menu menu_certificate_scep = {
@@ -129,8 +133,7 @@ static int run_now(struct call *call, struct managed_host *host, int64_t id)
     if (lock < 0)
         return 0;
     ok = scep_enrol_run(host, id, &is_pending);
-    close(lock);
-    console_end_line(call->console);
+    acme_host_unlock(call->console, lock);
     if (ok && !call->is_nested)
         puts(is_pending ? "  progress: pending; scep-renew asks again" : "  progress: done");
     return ok;
@@ -197,8 +200,7 @@ int scep_run_renew(struct call *call)
     if (lock < 0)
         return 0;
     ok = scep_enrol_run_due(&host, &count);
-    close(lock);
-    console_end_line(call->console);
+    acme_host_unlock(call->console, lock);
     if (!call->is_nested)
         printf("  renewed: %d\n", count);
     return ok;
