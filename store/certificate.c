@@ -206,6 +206,18 @@ struct store_cert *store_cert_find(struct store *store, const unsigned char *der
     return cert;
 }
 
+struct store_cert *store_cert_issued(struct store *store, int64_t ca, const ASN1_INTEGER *serial)
+{
+    char *number = store_hex(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial), 1);
+    int64_t id = number == NULL
+                     ? 0
+                     : store_number(store, 0, "SELECT id FROM certificate WHERE ca = ? AND serial_number = ?",
+                                    "it", ca, number);
+
+    OPENSSL_free(number);
+    return id > 0 ? store_cert_get(store, &(struct store_query){.id = id}) : NULL;
+}
+
 struct store_cert *store_cert_by_id(struct store *store, int64_t id)
 {
     struct store_cert *cert = store_cert_get(store, &(struct store_query){.id = id});

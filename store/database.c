@@ -86,6 +86,27 @@ static const char *const migrations[] = {
     ") STRICT;"
     "CREATE TABLE trust (generation INTEGER NOT NULL) STRICT;"
     "INSERT INTO trust VALUES (1);",
+
+    "CREATE TABLE incoming (" /* requests of others that a protocol has brought */
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " entry INTEGER NOT NULL,"
+    " transaction_id TEXT NOT NULL,"
+    " key_fingerprint TEXT NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('pending', 'issued', 'denied')),"
+    " reason TEXT NOT NULL, subject TEXT NOT NULL, subject_alt_name TEXT NOT NULL, address TEXT NOT NULL,"
+    " created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    " request BLOB NOT NULL,"
+    " certificate INTEGER REFERENCES certificate(id) ON DELETE SET NULL,"
+    " UNIQUE (entry, transaction_id, key_fingerprint)"
+    ") STRICT;"
+    "CREATE INDEX incoming_certificate ON incoming(certificate);"
+    "CREATE INDEX incoming_pending ON incoming(expires) WHERE status = 'pending';"
+    "CREATE TABLE password (" /* for one enrolment each */
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " digest TEXT NOT NULL UNIQUE," /* SHA-256: they are random, and long */
+    " pattern TEXT NOT NULL,"
+    " expires INTEGER NOT NULL"
+    ") STRICT;",
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
@@ -142,10 +163,9 @@ int store_raise_db(struct store *store)
                        sqlite3_errstr(rc));
 }
 
-static sqlite3_stmt *prepare(struct store *store, const char *sql, const char *types, va_list args)
+static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL), i;
+    int rc = SQLITE_OK, i;
 
     for (i = 1; rc == SQLITE_OK && *types != '\0'; i++, types++) {
         if (*types == 'i') {
@@ -160,22 +180,67 @@ static sqlite3_stmt *prepare(struct store *store, const char *sql, const char *t
                               : sqlite3_bind_blob64(stmt, i, data, len, SQLITE_TRANSIENT);
         }
     }
+    return rc;
+}
+
+/* A statement as it was prepared before, or in the place of the oldest: a server runs the same ones with
+ * every message. They run to their end before anybody else can want them. */
+static sqlite3_stmt *prepare_again(struct store *store, const char *sql, const char *types, va_list args)
+{
+    sqlite3_stmt **place = NULL, *stmt = NULL;
+    size_t i;
+
+    for (i = 0; place == NULL && i < STORE_STATEMENTS; i++) {
+        if (store->statements[i] != NULL && strcmp(sqlite3_sql(store->statements[i]), sql) == 0)
+            place = &store->statements[i];
+    }
+    if (place == NULL) {
+        if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+            store_raise_db(store);
+            return NULL;
+        }
+        place = &store->statements[store->statements_next++ % STORE_STATEMENTS];
+        sqlite3_finalize(*place);
+        *place = stmt;
+    }
+    if (bind(*place, types, args) == SQLITE_OK)
+        return *place;
+    store_raise_db(store);
+    return NULL;
+}
+
+/* Nothing of what was bound stays. */
+static void done(sqlite3_stmt *stmt)
+{
+    if (stmt == NULL)
+        return;
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+}
+
+void store_statements_free(struct store *store)
+{
+    size_t i;
+
+    for (i = 0; i < STORE_STATEMENTS; i++)
+        sqlite3_finalize(store->statements[i]);
+}
+
+sqlite3_stmt *store_prepare(struct store *store, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *stmt = NULL;
+    va_list args;
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+
+    va_start(args, types);
+    if (rc == SQLITE_OK)
+        rc = bind(stmt, types, args);
+    va_end(args);
     if (rc == SQLITE_OK)
         return stmt;
     store_raise_db(store);
     sqlite3_finalize(stmt);
     return NULL;
-}
-
-sqlite3_stmt *store_prepare(struct store *store, const char *sql, const char *types, ...)
-{
-    sqlite3_stmt *stmt;
-    va_list args;
-
-    va_start(args, types);
-    stmt = prepare(store, sql, types, args);
-    va_end(args);
-    return stmt;
 }
 
 int store_step(struct store *store, sqlite3_stmt *stmt)
@@ -197,10 +262,10 @@ int store_run(struct store *store, const char *sql, const char *types, ...)
     int ok;
 
     va_start(args, types);
-    stmt = prepare(store, sql, types, args);
+    stmt = prepare_again(store, sql, types, args);
     va_end(args);
     ok = stmt != NULL && store_step(store, stmt) >= 0;
-    sqlite3_finalize(stmt);
+    done(stmt);
     return ok;
 }
 
@@ -211,7 +276,7 @@ int64_t store_number(struct store *store, int64_t missing, const char *sql, cons
     va_list args;
 
     va_start(args, types);
-    stmt = prepare(store, sql, types, args);
+    stmt = prepare_again(store, sql, types, args);
     va_end(args);
     if (stmt != NULL) {
         int row = store_step(store, stmt);
@@ -219,7 +284,7 @@ int64_t store_number(struct store *store, int64_t missing, const char *sql, cons
         if (row >= 0)
             number = row ? sqlite3_column_int64(stmt, 0) : missing;
     }
-    sqlite3_finalize(stmt);
+    done(stmt);
     return number;
 }
 

@@ -104,9 +104,8 @@ static void print_alt_name(BIO *bio, const GENERAL_NAME *name)
         BIO_printf(bio, "%c", *data > ' ' && *data < 0x7f && *data != ',' ? *data : '?');
 }
 
-static int put_alt_names(struct store_cert *cert, X509 *x509)
+static int put_names(struct store_cert *cert, GENERAL_NAMES *names)
 {
-    GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
     BIO *bio = BIO_new(BIO_s_mem());
     int i, ok = bio != NULL;
 
@@ -117,7 +116,29 @@ static int put_alt_names(struct store_cert *cert, X509 *x509)
     }
     ok = ok && put(cert, STORE_SUBJECT_ALT_NAME, store_bio_text(bio));
     BIO_free(bio);
+    return ok;
+}
+
+static int put_alt_names(struct store_cert *cert, X509 *x509)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+    int ok = put_names(cert, names);
+
     GENERAL_NAMES_free(names);
+    return ok;
+}
+
+int store_describe_request(struct store *store, struct store_cert *cert, X509_REQ *request)
+{
+    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+    GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+    int ok = put_names(cert, names) && put_name(cert, STORE_SUBJECT, X509_REQ_get_subject_name(request)) &&
+             put_attribute(cert, STORE_COMMON_NAME, X509_REQ_get_subject_name(request), NID_commonName);
+
+    (void)store;
+    GENERAL_NAMES_free(names);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    ERR_clear_error();
     return ok;
 }
 

@@ -12,10 +12,10 @@
 #define CHAIN_MAX 10
 
 int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
-                        unsigned char **der, size_t *len)
+                        const struct store_enrol_options *options, unsigned char **der, size_t *len)
 {
     EVP_PKEY *pkey = store_key_pkey(store, key, id);
-    X509_REQ *request = pkey != NULL ? store_request_new(store, subject, pkey) : NULL;
+    X509_REQ *request = pkey != NULL ? store_request_new(store, subject, pkey, options) : NULL;
     int n = -1;
 
     *der = NULL;
@@ -121,7 +121,7 @@ static void issuer_name(char *name, size_t size, X509 *x509)
         OPENSSL_strlcpy(name, "issuer", size);
 }
 
-/* One that is not here yet joins, untrusted. Not by import: no template waits for it. */
+/* One that is not here yet joins, untrusted. Not by import: no template waits for it. Within a transaction. */
 static int put_issuer(struct store *store, X509 *x509)
 {
     struct store_cert *cert = store_template_new(), *here = NULL;
@@ -142,6 +142,11 @@ static int put_issuer(struct store *store, X509 *x509)
     store_cert_free(here);
     store_cert_free(cert);
     return ok;
+}
+
+int store_enrol_add_issuer(struct store *store, X509 *x509)
+{
+    return store_begin(store) && store_end(store, put_issuer(store, x509));
 }
 
 /* Each must be a CA's that has issued the one before it. */

@@ -240,7 +240,7 @@ X509 *store_issue(struct store *store, const struct store_issue *issue)
     }
     if (!check_path_length(store, issue))
         goto out;
-    if (issue->ca != NULL && (ca = store_cert_x509(store, issue->ca)) == NULL)
+    if (issue->ca != NULL && (ca = store_cert_cached(store, issue->ca)) == NULL)
         goto out;
     if (x509 == NULL || !set_validity(store, issue, x509) || !set_names(store, issue, x509, ca))
         goto out;

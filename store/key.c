@@ -21,8 +21,7 @@ void store_wipe(char *text)
 
 /* ---- what an EVP_PKEY tells ---- */
 
-/* SHA-256 of the SubjectPublicKeyInfo. The caller's. */
-static char *fingerprint(struct store *store, EVP_PKEY *pkey)
+char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey)
 {
     unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
     int len = i2d_PUBKEY(pkey, &der);
@@ -147,7 +146,7 @@ EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *cus
 
 int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
 {
-    char *print = fingerprint(store, pkey);
+    char *print = store_spki_fingerprint(store, pkey);
     int64_t id =
         print == NULL ? -1 : store_number(store, 0, "SELECT id FROM key WHERE fingerprint = ?", "t", print);
 
@@ -157,7 +156,7 @@ int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
 
 int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name)
 {
-    char *print = fingerprint(store, pkey);
+    char *print = store_spki_fingerprint(store, pkey);
     int64_t id = -1;
 
     if (print == NULL)
@@ -196,7 +195,7 @@ static int no_passphrase(char *buf, int size, int rwflag, void *arg)
     return -1;
 }
 
-static EVP_PKEY *parse_pem(struct store *store, const char *pem)
+EVP_PKEY *store_key_parse(struct store *store, const char *pem)
 {
     OSSL_LIB_CTX *libctx = store_crypto(store);
     BIO *bio = libctx != NULL ? BIO_new_mem_buf(pem, -1) : NULL;
@@ -215,7 +214,7 @@ EVP_PKEY *store_pkey_load(struct store *store, int64_t id)
     EVP_PKEY *pkey = NULL;
 
     if (stmt != NULL && store_step(store, stmt) == 1)
-        pkey = parse_pem(store, (const char *)sqlite3_column_text(stmt, 0));
+        pkey = store_cached_key(store, (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
     return pkey;
 }
@@ -359,7 +358,7 @@ int store_key_make(struct store *store, const char *name, const char *size, cons
 
 int store_key_replace(struct store *store, int64_t id, const char *name, const char *pem)
 {
-    EVP_PKEY *pkey = parse_pem(store, pem);
+    EVP_PKEY *pkey = store_key_parse(store, pem);
     int ok = 0;
 
     if (pkey == NULL)

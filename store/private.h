@@ -12,6 +12,8 @@
 
 struct verifier; /* verify.c */
 
+#define STORE_STATEMENTS 48
+
 struct store {
     struct store_config config;
     char *home;
@@ -19,7 +21,9 @@ struct store {
     int depth;      /* of store_begin */
     int has_failed; /* something within the transaction has */
     OSSL_LIB_CTX *libctx;
-    struct verifier *verifier; /* made when a flag needs it, dropped when anything changes */
+    struct verifier *verifier;                  /* made when a flag needs it, dropped when anything changes */
+    sqlite3_stmt *statements[STORE_STATEMENTS]; /* database.c: prepared, of store_run and store_number */
+    unsigned statements_next;
 };
 
 /* ---- store.c ---- */
@@ -45,6 +49,7 @@ int store_run(struct store *store, const char *sql, const char *types, ...);
 /* The first column of the first row, or missing if there is no row; -1 failed, and said why. */
 int64_t store_number(struct store *store, int64_t missing, const char *sql, const char *types, ...);
 int store_raise_db(struct store *store);
+void store_statements_free(struct store *store);
 /* Never NULL; the caller's (OPENSSL_free). */
 char *store_column_text(sqlite3_stmt *stmt, int column);
 int store_schema_migrate(struct store *store);
@@ -88,6 +93,12 @@ EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *cus
 /* Puts a key into the table, or finds it there. Returns its id. */
 int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name);
 EVP_PKEY *store_pkey_load(struct store *store, int64_t id);
+EVP_PKEY *store_key_parse(struct store *store, const char *pem);
+
+/* ---- cache.c ---- */
+
+EVP_PKEY *store_cached_key(struct store *store, const char *pem);
+
 /* The key of a certificate or template; says which has none. */
 EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert);
 int64_t store_key_find(struct store *store, EVP_PKEY *pkey);
@@ -124,7 +135,17 @@ int store_template_is_unchanged(struct store *store, const struct store_cert *be
 
 /* ---- request.c ---- */
 
-X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey);
+/* options may be NULL. */
+X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey,
+                            const struct store_enrol_options *options);
+/* Issues for a request: fills cert, whose name is wanted. The signature is made here, outside a transaction.
+ */
+X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, int days_valid,
+                          const char *name, struct store_cert *cert);
+/* Inserts what was issued so, under a name that is free. Within a transaction. */
+int store_request_insert(struct store *store, struct store_cert *cert, X509 *x509);
+/* The names a request asks for, as a certificate's would be told. 0: out of memory. */
+int store_describe_request(struct store *store, struct store_cert *cert, X509_REQ *request);
 
 /* ---- crl.c ---- */
 

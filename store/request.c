@@ -10,22 +10,48 @@
 
 /* ---- requests of templates ---- */
 
-X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey)
+/* The names of a template, or of a certificate that the request is to be like. */
+static int take_names(struct store *store, const struct store_cert *template, int64_t like, X509_NAME **name,
+                      GENERAL_NAMES **alt_names)
 {
+    const char *text = template->text[STORE_SUBJECT_ALT_NAME];
+    struct store_cert *cert;
+    X509 *x509;
+
+    if (like == 0) {
+        *name = store_name_new(store, template);
+        *alt_names = *name != NULL && *text != '\0' ? store_alt_names_new(store, text) : NULL;
+        return *name != NULL && (*text == '\0' || *alt_names != NULL);
+    }
+    cert = store_cert_by_id(store, like);
+    x509 = cert != NULL ? store_cert_x509(store, cert) : NULL;
+    if (x509 != NULL) {
+        *name = X509_NAME_dup(X509_get_subject_name(x509));
+        *alt_names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+    }
+    X509_free(x509);
+    store_cert_free(cert);
+    return *name != NULL;
+}
+
+X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey,
+                            const struct store_enrol_options *options)
+{
+    const char *challenge = options != NULL ? options->challenge : NULL;
     X509_REQ *request = X509_REQ_new_ex(store_crypto(store), NULL);
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
-    X509_NAME *name = store_name_new(store, template);
+    X509_NAME *name = NULL;
     GENERAL_NAMES *alt_names = NULL;
-    int ok = request != NULL && extensions != NULL && name != NULL;
+    int ok = request != NULL && extensions != NULL &&
+             take_names(store, template, options != NULL ? options->like : 0, &name, &alt_names);
 
-    if (ok && *template->text[STORE_SUBJECT_ALT_NAME] != '\0') {
-        alt_names = store_alt_names_new(store, template->text[STORE_SUBJECT_ALT_NAME]);
-        ok = alt_names != NULL &&
-             X509V3_add1_i2d(&extensions, NID_subject_alt_name, alt_names, 0, X509V3_ADD_DEFAULT) == 1;
-    }
+    if (ok && alt_names != NULL)
+        ok = X509V3_add1_i2d(&extensions, NID_subject_alt_name, alt_names, 0, X509V3_ADD_DEFAULT) == 1;
     ok = ok && store_usages_add(store, extensions, template->text[STORE_KEY_USAGE]) &&
          X509_REQ_set_subject_name(request, name) && X509_REQ_set_pubkey(request, pkey) &&
-         (sk_X509_EXTENSION_num(extensions) == 0 || X509_REQ_add_extensions(request, extensions));
+         (sk_X509_EXTENSION_num(extensions) == 0 || X509_REQ_add_extensions(request, extensions)) &&
+         (challenge == NULL || X509_REQ_add1_attr_by_NID(request, NID_pkcs9_challengePassword, MBSTRING_UTF8,
+                                                         (const unsigned char *)challenge, -1));
     if (ok && X509_REQ_sign(request, pkey,
                             store_signature_md(store, pkey, template->text[STORE_DIGEST_ALGORITHM])) <= 0)
         ok = store_raise_ssl(store, "the request can't be signed");
@@ -89,7 +115,7 @@ int store_request_create(struct store *store, int64_t id, const char *file, cons
         store_raise(store, "key-passphrase is needed: the key is not in a TPM and is written to a file");
         goto out;
     }
-    request = store_request_new(store, template, pkey);
+    request = store_request_new(store, template, pkey, NULL);
     if (request == NULL || !store_begin(store))
         goto out;
     ok = store_template_is_unchanged(store, template) &&
@@ -187,46 +213,66 @@ static int take_usages(struct store_cert *template, X509_REQ *request)
     return ok;
 }
 
+X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, int days_valid,
+                          const char *name, struct store_cert *cert)
+{
+    EVP_PKEY *ca_pkey = NULL;
+    X509 *x509 = NULL;
+
+    if (!store_check_ca(store, ca) || (ca_pkey = store_cert_pkey(store, ca)) == NULL)
+        return NULL;
+    cert->days_valid = days_valid;
+    if (store_cert_set_text(cert, STORE_NAME, name) && take_usages(cert, request) &&
+        store_cert_set_text(cert, STORE_DIGEST_ALGORITHM, "sha256"))
+        x509 = store_issue(store, &(struct store_issue){.template = cert,
+                                                        .request = request,
+                                                        .pkey = X509_REQ_get0_pubkey(request),
+                                                        .ca = ca,
+                                                        .ca_pkey = ca_pkey,
+                                                        .crl_host = ca->text[STORE_CA_CRL_HOST],
+                                                        .crl_id = ca->id});
+    EVP_PKEY_free(ca_pkey);
+    if (x509 != NULL && !store_cert_describe(store, cert, x509)) {
+        X509_free(x509);
+        return NULL;
+    }
+    cert->ca = ca->id;
+    return x509;
+}
+
+int store_request_insert(struct store *store, struct store_cert *cert, X509 *x509)
+{
+    char *name = store_free_name(store, cert->text[STORE_NAME]);
+    int ok = name != NULL && store_cert_set_text(cert, STORE_NAME, name) &&
+             (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 &&
+             store_cert_insert(store, cert);
+
+    OPENSSL_free(name);
+    return ok;
+}
+
 int store_request_sign(struct store *store, const char *file, int64_t ca_id, int days_valid, const char *name,
                        int64_t *id)
 {
     struct store_cert *ca = store_cert_by_id(store, ca_id), *cert = store_template_new();
     X509_REQ *request = NULL;
-    EVP_PKEY *ca_pkey = NULL;
     X509 *x509 = NULL;
-    char *free_name = NULL;
     int ok = 0;
 
     *id = 0;
     if (ca == NULL || cert == NULL || !store_check_ca(store, ca) || !store_check_name(store, name) ||
-        (request = read_request(store, file)) == NULL || (ca_pkey = store_cert_pkey(store, ca)) == NULL)
+        (request = read_request(store, file)) == NULL ||
+        (x509 = store_request_issue(store, ca, request, days_valid, name, cert)) == NULL ||
+        !store_begin(store))
         goto out;
-    cert->days_valid = days_valid;
-    if (!store_cert_set_text(cert, STORE_NAME, name) || !take_usages(cert, request) ||
-        !store_cert_set_text(cert, STORE_DIGEST_ALGORITHM, "sha256"))
-        goto out;
-    x509 = store_issue(store, &(struct store_issue){.template = cert,
-                                                    .request = request,
-                                                    .pkey = X509_REQ_get0_pubkey(request),
-                                                    .ca = ca,
-                                                    .ca_pkey = ca_pkey,
-                                                    .crl_host = ca->text[STORE_CA_CRL_HOST],
-                                                    .crl_id = ca->id});
-    if (x509 == NULL || !store_cert_describe(store, cert, x509) || !store_begin(store))
-        goto out;
-    cert->ca = ca->id;
-    free_name = store_free_name(store, name);
-    ok = free_name != NULL && store_cert_set_text(cert, STORE_NAME, free_name) &&
-         (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 && store_cert_insert(store, cert) &&
+    ok = store_request_insert(store, cert, x509) &&
          store_log(store, "certificate,info", "request %s signed by %s as %s", file, ca->text[STORE_NAME],
-                   free_name);
+                   cert->text[STORE_NAME]);
     *id = cert->id;
     ok = store_end(store, ok);
 out:
-    OPENSSL_free(free_name);
     X509_free(x509);
     X509_REQ_free(request);
-    EVP_PKEY_free(ca_pkey);
     store_cert_free(cert);
     store_cert_free(ca);
     return ok;

@@ -133,7 +133,10 @@ static int open_database(struct store *store)
         return store_raise_db(store);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
+        /* A server writes often: to make and remove a file each time costs as much as what is in it. */
+        (store->config.cache != NULL &&
+         sqlite3_exec(store->db, "PRAGMA journal_mode = TRUNCATE", NULL, NULL, NULL) != SQLITE_OK))
         return store_raise_db(store);
     return store_schema_migrate(store);
 }
@@ -166,6 +169,7 @@ void store_free(struct store *store)
     if (store == NULL)
         return;
     store_verifier_free(store);
+    store_statements_free(store);
     sqlite3_close(store->db);
     OPENSSL_free(store->home);
     OPENSSL_free(store);

@@ -24,12 +24,14 @@
 #ifndef SIGNET_STORE_H
 #define SIGNET_STORE_H
 
-#include <openssl/types.h>
+#include <openssl/x509.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
 struct store;
+
+struct store_cache;
 
 struct store_config {
     const char *home; /* absolute path; made if it is not there */
@@ -45,8 +47,15 @@ struct store_config {
     /* Called when long work begins (text is "generating …") and about ten times a second during it (text is
      * NULL). Returns 0 to cancel. */
     int (*progress)(void *arg, const char *text);
+    /* Keys and certificates that stay parsed, for the stores of a server's threads, whose journal stays as a
+     * file, too. NULL: none stay. */
+    struct store_cache *cache;
     void *arg;
 };
+
+/* To be freed after the stores, and before what the keys are in. */
+struct store_cache *store_cache_new(void);
+void store_cache_free(struct store_cache *cache);
 
 /* Opens or makes the store, brings its schema and the trust folder up to date, and removes what processes
  * that were killed have left. */
@@ -136,8 +145,11 @@ int store_cert_each(struct store *store, const struct store_query *query,
 int64_t store_cert_count(struct store *store);
 /* NULL: there is none, and nothing is said, unless the store can't be read. */
 struct store_cert *store_cert_get(struct store *store, const struct store_query *query);
-/* The same by what it is (DER). */
+/* The X509 of one that is asked for again and again (a CA's), the caller's. NULL: a template, and said so. */
+X509 *store_cert_cached(struct store *store, const struct store_cert *cert);
+/* store_cert_get by what it is (DER), and by who issued it. */
 struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len);
+struct store_cert *store_cert_issued(struct store *store, int64_t ca, const ASN1_INTEGER *serial);
 void store_cert_free(struct store_cert *cert);
 
 /* A template with default values, the caller's. */
@@ -183,11 +195,14 @@ int store_crl_issue(struct store *store, int64_t ca);
 
 /* ---- enrolment: certificates that other CAs issue to this store, by ACME or SCEP ---- */
 
-/* The request (PKCS #10, DER; the caller's) for a subject: the common name, alternative names and usages of a
- * template that need not be in the store. key is the name of a key (store_key_make); NULL: the key of
- * certificate id. */
+/* The request (PKCS #10, DER; the caller's) for a subject: the names and usages of a template that need not
+ * be in the store. key is the name of a key (store_key_make); NULL: the key of certificate id. */
+struct store_enrol_options {
+    const char *challenge; /* challengePassword (RFC 2985 section 5.4.1), or NULL */
+    int64_t like;          /* a certificate whose subject and alternative names are taken as they are, or 0 */
+};
 int store_enrol_request(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
-                        unsigned char **der, size_t *len);
+                        const struct store_enrol_options *options, unsigned char **der, size_t *len);
 /* Is what came what was asked for: for this key, with each of the subject's alternative names, not expired,
  * and not the certificate that is there already? Returns 0 and says why. */
 int store_enrol_check(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
@@ -198,6 +213,68 @@ int store_enrol_check(struct store *store, const struct store_cert *subject, int
  * the subject's alternative names. The rest of the chain joins the store. */
 int store_enrol_install(struct store *store, const struct store_cert *subject, int64_t id, const char *key,
                         const char *pem);
+
+/* Adds a CA's certificate, untrusted, unless it is here. */
+int store_enrol_add_issuer(struct store *store, X509 *x509);
+
+/* ---- requests of others, which a protocol such as SCEP brings ---- */
+
+struct store_incoming {
+    int64_t id;
+    int64_t entry; /* of the menu of the service that it came to */
+    char *transaction_id;
+    char *key_fingerprint; /* SHA-256 of the SubjectPublicKeyInfo, lower case hexadecimal */
+    char *status;          /* "pending", "issued", "denied" */
+    char *reason;          /* of a denial */
+    char *subject;         /* RFC 2253 */
+    char *subject_alt_name;
+    char *address; /* where it came from */
+    int64_t created, expires;
+    int64_t certificate;    /* that was issued; 0: none, or removed since */
+    unsigned char *request; /* PKCS #10, DER */
+    size_t request_len;
+    X509_REQ *parsed; /* after store_incoming_parse */
+    X509 *issued;     /* after store_incoming_enrol */
+};
+/* Reads a request: its signature must be its key's. Fills subject, subject_alt_name, key_fingerprint and
+ * request. Returns 0 with why (one line) and reports nothing: what is wrong is the sender's. */
+int store_incoming_parse(struct store *store, const unsigned char *der, size_t len,
+                         struct store_incoming *incoming, char *why, size_t size);
+/* Adds it as pending until expires; sets id, which is the old one if it is there already. Fails if limit of
+ * the entry's are pending. */
+int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit);
+/* By id, or (0) by entry, transaction and key. NULL: there is none, and nothing is said. */
+struct store_incoming *store_incoming_get(struct store *store, int64_t id, int64_t entry,
+                                          const char *transaction_id, const char *key_fingerprint);
+int store_incoming_each(struct store *store, int (*each)(void *arg, struct store_incoming *incoming),
+                        void *arg);
+void store_incoming_free(struct store_incoming *incoming);
+void store_incoming_clear(struct store_incoming *incoming);
+/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. password: the
+ * one-time password that allowed it, used up with it, or 0. Returns 0 also if it is not pending any more. */
+int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password);
+/* The same with what has been parsed and not been added: it is added as issued, and line logged (NULL:
+ * none). Drops what is over, see
+ * store_incoming_sweep. Returns 0 also if it is there already. */
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
+                         int64_t password, int64_t answered_before, const char *line);
+int store_incoming_deny(struct store *store, int64_t id, const char *reason);
+int store_incoming_remove(struct store *store, int64_t id);
+/* Removes what is pending no longer than its time, and what was answered before then. */
+int store_incoming_sweep(struct store *store, int64_t answered_before);
+
+/* Does each name that it asks for (common names, addresses for mail, alternative names) match one of the
+ * patterns (fnmatch(3), with commas between them, upper and lower case alike)? A pattern is for a name alone
+ * or with its kind ("DNS:*.example.com"); one list with a "=" may be for the subject as a whole. 0: no, or it
+ * has no name; which is what does not match, for people. */
+int store_incoming_matches(const struct store_incoming *incoming, const char *patterns, char *which,
+                           size_t size);
+
+/* A password for one enrolment, of a request that matches pattern (store_incoming_matches; empty: any). text
+ * is 32 hexadecimal digits and a 0. */
+int store_password_make(struct store *store, int64_t minutes, const char *pattern, char text[33]);
+/* Its id, or 0: none such, expired, or for another subject. -1: failed. */
+int64_t store_password_find(struct store *store, const char *text, const struct store_incoming *incoming);
 
 /* ---- CRLs ---- */
 
@@ -290,6 +367,8 @@ void store_key_free(struct store_key *key);
  * NULL. */
 int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
                    const char *pcrs);
+/* SHA-256 of a public key's SubjectPublicKeyInfo, lower case hexadecimal; the caller's. NULL: said why. */
+char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey);
 /* Is there a key called so? -1: said why that is not known. */
 int store_key_is_here(struct store *store, const char *name);
 /* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is

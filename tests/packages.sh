@@ -13,10 +13,11 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
 {
     test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
         wrk sqlite3 gnutls-bin jq expect mandoc ca-certificates
-        pebble iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig faketime)
+        pebble iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig faketime
+        scep strongswan-pki libstrongswan-extra-plugins certmonger)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
-    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble)
+    bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble scep)
     # The emulated router: its kernel is downloaded by tests/board/board.sh and not installed; the headers build modules.
     board=("${test[@]}" qemu-system-x86 busybox-static kmod make linux-headers-amd64 xz-utils keyutils e2fsprogs dkms)
     # Its arm64 brother takes the rest from packages that tests/board/arm64.sh unpacks and does not install.
@@ -30,7 +31,7 @@ fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
 services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service named.service
-    knot.service certbot.timer)
+    knot.service certbot.timer certmonger.service)
 
 die() {
     echo "packages.sh: $*" >&2

@@ -7,7 +7,7 @@ _signet() {
     COMPREPLY=()
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '--home --tcti --log --parent-passphrase-file --owner-passphrase-file
-            --out --size --custody --pcrs --group --help --version' -- "$current")
+            --out --size --custody --pcrs --group --address --port --help --version' -- "$current")
         return
     fi
     case $first in
@@ -17,6 +17,10 @@ _signet() {
         ;;
     key)
         ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'list make write move pin delete' -- "$current")
+        return
+        ;;
+    scep-server)
+        ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'run' -- "$current")
         return
         ;;
     run)
@@ -33,7 +37,7 @@ _signet() {
         COMPREPLY=("${COMPREPLY[@]/#/"${current%/*}/"}")
     fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'hw key run' -- "$current")
+        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'hw key scep-server run' -- "$current")
     fi
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 }

@@ -37,6 +37,8 @@ struct tool {
     const char *custody;  /* --custody */
     const char *pcrs;     /* --pcrs */
     const char *group;    /* --group */
+    const char *address;  /* --address */
+    const char *port;     /* --port */
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
     struct hw_log_file log;
@@ -110,6 +112,10 @@ int key_command_write(struct tool *tool, char **argv);
 int key_command_move(struct tool *tool, char **argv);
 int key_command_pin(struct tool *tool, char **argv);
 int key_command_delete(struct tool *tool, char **argv);
+
+/* ---- scep_command.c: the commands of `signet scep-server` ---- */
+
+int scep_command_run(struct tool *tool, char **argv);
 
 /* ---- hw_command.c: the commands of `signet hw`; argv holds their arguments only ---- */
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* make_corpus FOLDER: writes the well-formed inputs that the fuzzers start from, into FOLDER/TARGET/. */
+/* make_corpus FOLDER SCEP-KEY-FILE: writes the well-formed inputs that the fuzzers start from, into
+ * FOLDER/TARGET/, and the key that fuzz_scep needs. */
 #include "fuzz.h"
 
 #include "hw/container.h"
+#include "tools/scep/scep.h"
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
@@ -277,6 +279,76 @@ static void acme(void)
     EVP_PKEY_free(pkey);
 }
 
+/* ---- SCEP ---- */
+
+static void scep_request(const char *name, const struct scep_message *message, X509 *x509, EVP_PKEY *pkey)
+{
+    struct scep_error error = {0};
+    struct scep_message read;
+    CMS_ContentInfo *enveloped = NULL;
+    unsigned char *der = NULL, *inner = NULL;
+    size_t len;
+    int inner_len;
+
+    if (!scep_write(fuzz_libctx(), message, x509, x509, pkey, &der, &len, &error) ||
+        !scep_open(fuzz_libctx(), der, len, &read, &enveloped, &error))
+        fuzz_finding(error.text);
+    write_file("scep", name, 0, der, len);
+    if (enveloped != NULL && (inner_len = i2d_CMS_ContentInfo(enveloped, &inner)) > 0)
+        write_file("scep", message->cipher, 1, inner, (size_t)inner_len);
+    CMS_ContentInfo_free(enveloped);
+    scep_message_clear(&read);
+    OPENSSL_free(inner);
+    OPENSSL_free(der);
+}
+
+/* Its key is kept for the fuzzer. */
+static void scep(const char *key_file)
+{
+    static const char query[] = "operation=PKIOperation&message=MIIB%2Bw==";
+    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(fuzz_libctx(), NULL, "RSA", (size_t)1024);
+    X509 *x509 = self_signed(pkey);
+    STACK_OF(X509) *list = sk_X509_new_null();
+    struct scep_names names = {.issuer = X509_get_subject_name(x509), .serial = X509_get_serialNumber(x509)};
+    struct scep_message message = {
+        .type = SCEP_GET_CERT, .transaction_id = "transaction", .digest = "SHA256", .cipher = "AES-128-CBC"};
+    BIO *bio = BIO_new_file(key_file, "w");
+    unsigned char *der;
+    size_t len;
+
+    if (bio == NULL || !PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL) ||
+        !PEM_write_bio_X509(bio, x509) || !sk_X509_push(list, x509) ||
+        !scep_write_names(&names, &message.content, &message.content_len))
+        fuzz_finding(key_file);
+    BIO_free(bio);
+    write_file("scep", "serial", 3, message.content, message.content_len);
+    scep_request("get-cert", &message, x509, pkey);
+    message.type = SCEP_PKCS_REQ;
+    OPENSSL_strlcpy(message.cipher, "DES-EDE3-CBC", sizeof(message.cipher));
+    scep_request("pkcs-req", &message, x509, pkey);
+    OPENSSL_free(message.content);
+    if (!scep_write_certificates(fuzz_libctx(), list, NULL, &message.content, &message.content_len))
+        fuzz_finding("certificates");
+    write_file("scep", "certificates", 2, message.content, message.content_len);
+    message.type = SCEP_CERT_REP;
+    message.has_recipient_nonce = 1;
+    scep_request("success", &message, x509, pkey);
+    OPENSSL_free(message.content);
+    message.content = NULL;
+    message.status = SCEP_FAILURE;
+    OPENSSL_strlcpy(message.fail_text, "no", sizeof(message.fail_text));
+    scep_request("failure", &message, x509, pkey);
+    names = (struct scep_names){.issuer = names.issuer, .subject = names.issuer};
+    if (!scep_write_names(&names, &der, &len))
+        fuzz_finding("names");
+    write_file("scep", "subject", 3, der, len);
+    write_file("scep", "query", 4, query, sizeof(query) - 1);
+    OPENSSL_free(der);
+    sk_X509_free(list);
+    X509_free(x509);
+    EVP_PKEY_free(pkey);
+}
+
 /* ---- the console ---- */
 
 static void lines(void)
@@ -310,8 +382,8 @@ int main(int argc, char **argv)
     EVP_PKEY *pkey = EVP_PKEY_Q_keygen(fuzz_libctx(), NULL, "RSA", (size_t)1024);
     static const char pem[] = "-----BEGIN TSS2 PRIVATE KEY-----\nMAA=\n-----END TSS2 PRIVATE KEY-----\n";
 
-    if (argc != 2 || pkey == NULL)
-        fuzz_finding("usage: make_corpus FOLDER");
+    if (argc != 3 || pkey == NULL)
+        fuzz_finding("usage: make_corpus FOLDER SCEP-KEY-FILE");
     folder = argv[1];
     mkdir(folder, 0755);
     tss2("both", pkey, TPM2_ALG_NULL, both, 1);
@@ -330,6 +402,7 @@ int main(int argc, char **argv)
     imports();
     acme();
     lines();
+    scep(argv[2]);
     EVP_PKEY_free(pkey);
     return EXIT_SUCCESS;
 }

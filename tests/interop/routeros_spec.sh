@@ -6,6 +6,7 @@
 source "$(dirname "$0")/../lib.sh"
 source "$(dirname "$0")/../pebble.sh"
 lets_encrypt "$0"
+source "$(dirname "$0")/../scep.sh"
 NOT_YET=$(dirname "$0")/routeros_not_yet.txt
 store_start
 x509() { plain_openssl x509 -in "$FILES/$1" -noout "${@:2}"; }
@@ -205,6 +206,18 @@ spec <<'END'
 /certificate scep-server enable 0
 END
 equal "enabled" "$(signet '/certificate scep-server get 0 disabled')" no
+# Network devices enrol there: strongSwan by the password, scepclient, which knows nothing better than DES, by hand.
+check "a challenge" signet '/certificate scep-server set 0 challenge-password=challenge allow-des=yes'
+scep_serve
+check "strongSwan takes the CA's certificate" pki --scepca --url "$SCEP_URL" --caout "$T/scep-ca.crt"
+scep_key switch
+check "strongSwan enrols" pki --scep --url "$SCEP_URL" --in "$T/switch.key" --dn CN=switch.example.com --san switch.example.com \
+    --password challenge --cacert-enc "$T/scep-ca.crt" --cacert-sig "$T/scep-ca.crt" --outform pem
+said 'BEGIN CERTIFICATE'
+mkdir "$T/access-point"
+(cd "$T/access-point" && check "scepclient enrols" scepclient -server-url "$SCEP_URL" -private-key ap.key -certificate ap.crt \
+    -challenge challenge -cn ap)
+check "its certificate is the local CA's" plain_openssl verify -CAfile "$FILES/cert_export_local-ca.crt" "$T/access-point/ap.crt"
 spec <<'END'
 /certificate scep-server print detail
 END
@@ -212,7 +225,8 @@ said 'ca-cert="local-ca" path="/scep/"' 'request-lifetime=1h'
 spec <<'END'
 /log print where message~"scep"
 END
-said 'scep-server'
+said 'PKCSReq for "CN=switch.example.com": issued' 'PKCSReq for ".*CN=ap.*": issued'
+scep_end
 
 # ---- Trust Store Management ----
 external_ca corp-ca

@@ -59,7 +59,7 @@ refused "a store of a later Signet" signet '/certificate print'
 said 'later signet'
 refused "writing to it" signet '/certificate add name=x common-name=x'
 check "it is as it was" cmp "$SIGNET_HOME/signet.db" "$T/later.copy"
-sqlite3 "$SIGNET_HOME/signet.db" 'PRAGMA user_version = 1'
+sqlite3 "$SIGNET_HOME/signet.db" 'PRAGMA user_version = 2'
 check "the same of this version" signet '/certificate print'
 
 # ---- somebody who may not ----

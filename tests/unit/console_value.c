@@ -2,6 +2,8 @@
 /* Values of properties: what is taken, what becomes of it, and what is said of the rest. */
 #include "tools/console/console.h"
 
+#include "tools/duration.h"
+
 #include "unit.h"
 
 #include <stdlib.h>
@@ -69,12 +71,12 @@ static void durations(void)
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CU_ASSERT_EQUAL(value_duration(cases[i].text), cases[i].seconds);
-        if (value_duration(cases[i].text) != cases[i].seconds)
+        CU_ASSERT_EQUAL(duration_parse(cases[i].text), cases[i].seconds);
+        if (duration_parse(cases[i].text) != cases[i].seconds)
             fprintf(stderr, "\n%s\n", cases[i].text);
     }
     for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-        char *text = value_of_duration(shown[i].seconds);
+        char *text = duration_text(shown[i].seconds);
 
         CU_ASSERT_STRING_EQUAL(text, shown[i].text);
         OPENSSL_free(text);

@@ -273,7 +273,7 @@ static int finalize(struct issue *issue)
     int ok;
 
     managed_progress(issue->host, "waiting for the certificate");
-    ok = store_enrol_request(store, issue->subject, issue->certificate->id, key, &csr, &len) &&
+    ok = store_enrol_request(store, issue->subject, issue->certificate->id, key, NULL, &csr, &len) &&
          acme_order_finalize(issue->session.acme, issue->order, csr, len) &&
          (chain = acme_order_certificate(issue->session.acme, issue->order, preferred)) != NULL;
     if (ok && !store_enrol_check(store, issue->subject, issue->certificate->id, key, chain)) {

@@ -3,6 +3,7 @@
 #include "certificate.h"
 
 #include "acme.h"
+#include "scep.h"
 
 #include <string.h>
 
@@ -194,8 +195,6 @@ static int run_export(struct call *call)
 
 /* ---- the table ---- */
 
-#define NO_SCEP "there is no SCEP client so far"
-
 const struct command certificate_commands[] = {
     {"sign", COMMAND_ITEMS | COMMAND_SINGLE, sign_parameters, run_sign,
      "makes a template a certificate: a key for it, and a signature", NULL},
@@ -216,7 +215,11 @@ const struct command certificate_commands[] = {
      "renews certificates of ACME: those named, or all that are due", NULL},
     {"acme-revoke", COMMAND_ITEMS | COMMAND_SINGLE, acme_revoke_parameters, acme_run_revoke,
      "has its CA revoke a certificate of ACME", NULL},
-    {"add-scep", 0, NULL, NULL, "gets a certificate by SCEP (RFC 8894)", NO_SCEP},
-    {"scep-renew", 0, NULL, NULL, "renews one", NO_SCEP},
+    {"add-scep", 0, scep_add_parameters, scep_run_add, "gets a certificate for a template by SCEP (RFC 8894)",
+     NULL},
+    {"scep-renew", COMMAND_ITEMS | COMMAND_OPTIONAL, NULL, scep_run_renew,
+     "renews certificates that came by SCEP: those named, or all that are due; asks for those that are "
+     "pending",
+     NULL},
     {"", 0, NULL, NULL, NULL, NULL},
 };

@@ -244,11 +244,8 @@ const struct command *menu_command(const struct menu *menu, size_t n);
 /* Is the text a value of the property? Says why not. *canonical is the caller's: abbreviations of
  * enumerations are completed, yes stands for true. */
 int value_check(struct console *console, const struct property *property, const char *text, char **canonical);
-/* Seconds; -1 if it is none. */
-int64_t value_duration(const char *text);
-char *value_of_duration(int64_t seconds); /* 1w2d3h4m5s */
-char *value_of_time(int64_t when);        /* 2026-11-24 08:00:00, local time */
-char *value_of_id(int64_t id);            /* *1F */
+char *value_of_time(int64_t when); /* 2026-11-24 08:00:00, local time */
+char *value_of_id(int64_t id);     /* *1F */
 
 /* ---- where.c ---- */
 

@@ -5,10 +5,8 @@
 
 #include "console.h"
 
-extern const struct menu menu_certificate_scep_server, menu_certificate_scep_server_otp,
-    menu_certificate_scep_server_ra, menu_certificate_scep_server_requests, menu_interface,
-    menu_interface_sstp_server, menu_interface_sstp_server_server, menu_ip, menu_ip_dns, menu_ip_hotspot,
-    menu_ip_hotspot_profile, menu_ip_service;
+extern const struct menu menu_interface, menu_interface_sstp_server, menu_interface_sstp_server_server,
+    menu_ip, menu_ip_dns, menu_ip_hotspot, menu_ip_hotspot_profile, menu_ip_service;
 
 /* Items that are always there: id is 1, 2, …; the values override the properties' initial ones. */
 struct kept_seed {

@@ -4,6 +4,7 @@
 
 #include "acme.h"
 #include "kept.h"
+#include "scep.h"
 
 #include <string.h>
 
@@ -16,9 +17,9 @@ const struct menu *const console_menus[] = {
     &menu_certificate_acme_account,
     &menu_certificate_builtin,
     &menu_certificate_crl,
+    &menu_certificate_scep,
     &menu_certificate_scep_server,
     &menu_certificate_scep_server_otp,
-    &menu_certificate_scep_server_ra,
     &menu_certificate_scep_server_requests,
     &menu_certificate_settings,
     &menu_file,

@@ -3,6 +3,9 @@
 #include "certificate.h"
 
 #include "acme.h"
+#include "scep.h"
+
+#include "tools/duration.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -187,7 +190,7 @@ static char *value(struct console *console, const struct menu *menu, const struc
     case FIELD_INVALID_AFTER:
         return is_signed ? value_of_time(cert->not_after) : NULL;
     case FIELD_EXPIRES_AFTER:
-        return is_signed ? value_of_duration(cert->not_after - (int64_t)time(NULL)) : NULL;
+        return is_signed ? duration_text(cert->not_after - (int64_t)time(NULL)) : NULL;
     case FIELD_REVOKED:
         return cert->revoked_at != 0 ? value_of_time(cert->revoked_at) : NULL;
     case FIELD_STATUS:
@@ -327,7 +330,8 @@ static int remove_cert(struct call *call, int64_t id)
 
     if (store == NULL || !store_begin(store))
         return 0;
-    ok = acme_certificate_removed(call->console, id) && store_cert_remove(store, id, &removed);
+    ok = acme_certificate_removed(call->console, id) && scep_certificate_removed(call->console, id) &&
+         store_cert_remove(store, id, &removed);
     if (!store_end(store, ok))
         return 0;
     if (removed > 1)

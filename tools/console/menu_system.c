@@ -2,6 +2,8 @@
 /* /file, /log and /system resource. */
 #include "console.h"
 
+#include "tools/duration.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -357,7 +359,7 @@ static char *resource_value(struct console *console, const struct menu *menu, co
     statvfs(store_home(console->store), &disk);
     switch (property->field) {
     case RES_UPTIME:
-        return value_of_duration(info.uptime);
+        return duration_text(info.uptime);
     case RES_VERSION:
         return OPENSSL_strdup("7.20.1 (Signet " SIGNET_VERSION ")");
     case RES_FREE:

@@ -5,6 +5,8 @@
  */
 #include "console.h"
 
+#include "tools/duration.h"
+
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,7 +303,7 @@ unsigned item_flags(struct console *console, const struct menu *menu, struct ite
 /* Less than, equal, greater: as numbers or durations where both are. */
 static int compare(const char *a, const char *b)
 {
-    int64_t x = value_duration(a), y = value_duration(b);
+    int64_t x = duration_parse(a), y = duration_parse(b);
 
     if (x >= 0 && y >= 0)
         return x < y ? -1 : x > y;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An HTTP server: libevent reads and writes in one thread, workers answer, so that a slow TPM stops nobody
+ * else. Everything that comes is bounded: headers, body, time, connections, requests an address and second,
+ * requests that wait.
+ */
+#ifndef SIGNET_HTTP_FRONT_H
+#define SIGNET_HTTP_FRONT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct front;
+
+struct front_request {
+    int is_post;         /* else GET */
+    const char *path;    /* decoded, without the query */
+    const char *query;   /* as it came, without "?"; "" without one */
+    const char *address; /* of the client */
+    const unsigned char *body;
+    size_t body_len;
+};
+
+struct front_response {
+    int status;          /* 200 */
+    const char *type;    /* static */
+    unsigned char *body; /* OPENSSL_free'd by the front */
+    size_t len;
+};
+
+struct front_config {
+    const char *address; /* NULL: all */
+    uint16_t port;       /* 0: any that is free: front_port */
+    size_t body_max;     /* bytes */
+    unsigned workers;
+    unsigned rate; /* requests a second and client address, with bursts of ten times as many; 0: no limit */
+
+    /* A worker's own state, made and freed in its thread. NULL: it can't work. */
+    void *(*worker_new)(void *arg);
+    void (*worker_free)(void *worker);
+    /* Answers; called in the worker's thread. */
+    void (*answer)(void *worker, const struct front_request *request, struct front_response *response);
+
+    void (*error)(void *arg, const char *text);
+    void *arg;
+};
+
+/* Listens; NULL: said why. */
+struct front *front_new(const struct front_config *config);
+uint16_t front_port(const struct front *front);
+/* Serves until front_stop. Returns 0 if a worker can't work. */
+int front_run(struct front *front);
+/* May be called from a signal handler. */
+void front_stop(struct front *front);
+void front_free(struct front *front);
+
+/* The value of a name in a query, decoded; a "+" stays one, since base64 has it. The caller's (OPENSSL_free).
+ * NULL: it is not there, or malformed. */
+char *front_query_value(const char *query, const char *name, size_t *len);
+
+#endif
