@@ -20,6 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of a key, unanswered: each has a descriptor and a place among the system's for asynchronous I/O
+ * (fs.aio-max-nr). A device that is silent for good gets no more to do. */
+#define LATE_MAX 8
+
 /* One operation at a time, used again. */
 struct operation {
     struct operation *next;
@@ -35,6 +39,7 @@ struct afalg_key {
     pthread_mutex_t lock;
     struct operation *idle;
     struct operation *late; /* given up waiting for: the kernel may still write to them */
+    _Atomic unsigned late_count;
 };
 
 /* ---- system calls without wrappers in the C library ---- */
@@ -138,6 +143,13 @@ static void put(struct afalg_key *key, struct operation **list, struct operation
     pthread_mutex_unlock(&key->lock);
 }
 
+/* The kernel may write to it whenever the device answers. */
+static void put_late(struct afalg_key *key, struct operation *operation)
+{
+    key->late_count++;
+    put(key, &key->late, operation);
+}
+
 /* Frees what the device has answered after all. */
 static void reap_late(struct afalg_key *key)
 {
@@ -149,6 +161,7 @@ static void reap_late(struct afalg_key *key)
         if (aio_wait(operation->aio, 0, &result) == 1) {
             *p = operation->next;
             operation_free(operation, key->size);
+            key->late_count--;
         } else {
             p = &operation->next;
         }
@@ -178,6 +191,7 @@ static int bind_driver(const char *driver)
 static int afalg_is_there(struct hw *hw, const char *driver)
 {
     int fd = bind_driver(driver);
+    aio_context_t aio;
 
     if (fd < 0) {
         if (*driver != '\0')
@@ -186,6 +200,12 @@ static int afalg_is_there(struct hw *hw, const char *driver)
         return 0;
     }
     close(fd);
+    if (aio_setup(&aio) != 0) {
+        hw_log(hw, HW_LOG_INFO, "lane afalg: asynchronous I/O: %s%s", strerror(errno),
+               errno == ENOSYS ? " (the kernel needs CONFIG_AIO)" : "");
+        return 0;
+    }
+    aio_destroy(aio);
     return 1;
 }
 
@@ -204,8 +224,8 @@ static void *afalg_attach(const struct hw_held *held, const char *driver, enum l
             pthread_mutex_init(&key->lock, NULL);
             return key;
         }
+        *result = hw_lane_result_of_key(errno);
         hw_log(held->hw, HW_LOG_INFO, "lane afalg: %s does not take the key: %s", driver, strerror(errno));
-        *result = LANE_KEY;
         close(key->fd);
     }
     OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
@@ -273,8 +293,12 @@ static enum lane_result afalg_operate(void *attached, struct hw_held *held, cons
     int64_t length = -EIO;
     int answered;
 
-    if (key->late != NULL)
+    if (key->late_count > 0)
         reap_late(key);
+    if (key->late_count >= LATE_MAX) {
+        hw_log(held->hw, HW_LOG_DEBUG, "lane afalg: %d operations without an answer", LATE_MAX);
+        return LANE_FAILED;
+    }
     operation = take_operation(key);
     if (operation == NULL)
         return LANE_FAILED;
@@ -286,7 +310,7 @@ static enum lane_result afalg_operate(void *attached, struct hw_held *held, cons
     }
     answered = aio_wait(operation->aio, timeout_ms, &length);
     if (answered != 1) {
-        put(key, &key->late, operation);
+        put_late(key, operation);
         return LANE_SILENT;
     }
     result = result_of(held, length);

@@ -102,7 +102,7 @@ int hw_file_adopt(struct hw_key *key, EVP_PKEY *pkey);
 
 /* ---- sealed.c ---- */
 
-/* A sealed key, unsealed here and now. NULL: raised, or only the kernel has it. */
+/* A sealed key, unsealed here and now. Raises, also if this process uses it as the kernel holds it. */
 EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key);
 
 /* ---- held.c: private keys in memory ---- */

@@ -44,7 +44,8 @@ void hw_fork_release(void)
         pthread_rwlock_unlock(&gate);
 }
 
-/* holds: a signal's handler forks in the middle of an operation, which can't be waited for. */
+/* holds: a fork in the middle of this thread's own operation, which can only be a signal handler's, does not
+ * wait for itself. No more is done for it: fork has not been async-signal-safe since POSIX.1-2024. */
 static void close_gate(void)
 {
     if (holds == 0)

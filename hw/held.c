@@ -53,14 +53,17 @@ struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey)
     return NULL;
 }
 
-struct hw_held *hw_held_new_serial(struct hw *hw, EVP_PKEY *public, int32_t serial)
+struct hw_held *hw_held_new_serial(struct hw *hw, EVP_PKEY *pub, int32_t serial)
 {
-    struct hw_held *held = held_new(hw, public);
+    struct hw_held *held = held_new(hw, pub);
 
-    if (held != NULL)
-        held->serial = serial;
-    else
+    if (held == NULL) {
         hw_raise(hw, HW_E_INTERNAL, "out of memory for a key");
+        return NULL;
+    }
+    EVP_PKEY_up_ref(pub);
+    held->held_pub = pub;
+    held->serial = serial;
     return held;
 }
 
@@ -77,6 +80,7 @@ void hw_held_free(struct hw_held *held)
     hw_rsa_raw_free(&held->kept);
     EVP_PKEY_free(held->raw);
     EVP_PKEY_free(held->pkey);
+    EVP_PKEY_free(held->held_pub);
     OPENSSL_free(held->modulus);
     pthread_mutex_destroy(&held->lock);
     OPENSSL_free(held);

@@ -97,7 +97,7 @@ struct hw_workers *hw_get_workers(struct hw *hw)
 
     pthread_mutex_lock(&hw->workers_lock);
     if (hw->workers == NULL || !hw_workers_are_ours(hw->workers))
-        hw->workers = hw_workers_new();
+        hw->workers = hw_workers_new(hw_keyring_prepare);
     workers = hw->workers;
     pthread_mutex_unlock(&hw->workers_lock);
     return workers;

@@ -235,6 +235,9 @@ int hw_key_release(struct hw_key *key);
 /* Copies a key that is in a TSS2 container to a persistent handle (0x81000000 to 0x817fffff, TPM 2.0
  * Library part 2 section 7.5) and returns the key that lives there. */
 struct hw_key *hw_key_persist(struct hw_key *key, uint32_t handle);
+/* Removes the persistent copy that pin = auto may have made of a key. Returns 0 if that can't be done or
+ * found out. */
+int hw_key_unpin(struct hw_key *key);
 /* Removes what is at a persistent handle. */
 int hw_evict(struct hw *hw, uint32_t handle);
 /* Random bytes from the TPM. */

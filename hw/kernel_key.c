@@ -20,10 +20,10 @@
 #define NAME_SIZE  (7 + 64 + 1) /* "signet:" and SHA-256 of the SubjectPublicKeyInfo */
 #define MAY_USE(x) (KEY_##x##_VIEW | KEY_##x##_SEARCH)
 
-static int name_of(struct hw *hw, EVP_PKEY *public, char name[NAME_SIZE])
+static int name_of(struct hw *hw, EVP_PKEY *pub, char name[NAME_SIZE])
 {
     unsigned char *der = NULL, md[32];
-    int len = i2d_PUBKEY(public, &der);
+    int len = i2d_PUBKEY(pub, &der);
     size_t md_len = sizeof(md), i;
     int ok = len > 0 && EVP_Q_digest(hw_libctx(hw), "SHA256", NULL, der, (size_t)len, md, &md_len);
 
@@ -35,20 +35,22 @@ static int name_of(struct hw *hw, EVP_PKEY *public, char name[NAME_SIZE])
 }
 
 /* "18d8fb2c I--Q---     1 perm 1f030000     0    33 asymmetri signet:…: X509.rsa …": the key's number if it
- * has the name and belongs to root or to this user. */
+ * has the name, belongs to root or to this user, and is not revoked, dead, negative, invalidated or expired.
+ */
 static int32_t serial_in(const char *line, const char *name)
 {
     unsigned serial, uid;
-    char type[16], rest[256];
+    char flags[16], expiry[16], type[16], rest[256];
 
-    if (sscanf(line, "%8x %*s %*s %*s %*s %u %*s %15s %255[^\n]", &serial, &uid, type, rest) != 4 ||
-        strncmp(type, "asymmetri", 9) != 0 || strncmp(rest, name, strlen(name)) != 0 ||
-        rest[strlen(name)] != ':')
+    if (sscanf(line, "%8x %15s %*s %15s %*s %u %*s %15s %255[^\n]", &serial, flags, expiry, &uid, type,
+               rest) != 6 ||
+        strpbrk(flags, "RDNi") != NULL || strcmp(expiry, "expd") == 0 || strncmp(type, "asymmetri", 9) != 0 ||
+        strncmp(rest, name, strlen(name)) != 0 || rest[strlen(name)] != ':')
         return 0;
     return uid == 0 || uid == geteuid() ? (int32_t)serial : 0;
 }
 
-int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *public)
+int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *pub)
 {
     FILE *file = fopen("/proc/keys", "re");
     char line[512], name[NAME_SIZE];
@@ -56,7 +58,7 @@ int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *public)
 
     if (file == NULL)
         return 0;
-    if (name_of(hw, public, name)) {
+    if (name_of(hw, pub, name)) {
         while (serial == 0 && fgets(line, sizeof(line), file) != NULL)
             serial = serial_in(line, name);
     }
@@ -95,16 +97,26 @@ static int group_number(struct hw *hw, const char *name, gid_t *gid)
     return group != NULL;
 }
 
+/* Who may use it. Returns 1, or 0 with errno. */
+static int allow(key_serial_t serial, gid_t gid)
+{
+    return (gid == (gid_t)-1 || keyctl_chown(serial, (uid_t)-1, gid) == 0) &&
+           keyctl_setperm(serial, KEY_POS_ALL | MAY_USE(USR) | (gid != (gid_t)-1 ? MAY_USE(GRP) : 0)) == 0;
+}
+
 /* Returns 1, or 0 with errno. */
 static int put(key_serial_t ring, const char *name, const unsigned char *pkcs8, size_t len, gid_t gid)
 {
-    key_serial_t serial = add_key("asymmetric", name, pkcs8, len, ring);
+    key_serial_t serial = (key_serial_t)keyctl_search(ring, "asymmetric", name, 0);
     int why;
 
+    /* The same key, by its name: a new one would take its place, and leave those who use it with none. */
+    if (serial >= 0 && allow(serial, gid))
+        return 1;
+    serial = add_key("asymmetric", name, pkcs8, len, ring);
     if (serial < 0)
         return 0;
-    if ((gid == (gid_t)-1 || keyctl_chown(serial, (uid_t)-1, gid) == 0) &&
-        keyctl_setperm(serial, KEY_POS_ALL | MAY_USE(USR) | (gid != (gid_t)-1 ? MAY_USE(GRP) : 0)) == 0)
+    if (allow(serial, gid))
         return 1;
     why = errno;
     keyctl_unlink(serial, ring);

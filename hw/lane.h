@@ -22,8 +22,9 @@ struct hw_held {
     EVP_PKEY *pkey; /* whole; NULL if only the kernel has the key */
     EVP_PKEY *raw;  /* the same as one of type RSA */
     struct hw_raw_ctx kept;
-    int32_t serial; /* of the key that the kernel holds, or 0 */
-    size_t size;    /* bytes of the modulus */
+    EVP_PKEY *held_pub;     /* of the key that the kernel holds, or NULL */
+    _Atomic int32_t serial; /* of that key, when it was last looked for */
+    size_t size;            /* bytes of the modulus */
     unsigned char *modulus;
 
     /* What route.c knows of it, by the index of a lane. */
@@ -36,6 +37,7 @@ enum lane_result {
     LANE_OK,
     LANE_INPUT,  /* the input is not below the modulus: nobody's fault but the caller's */
     LANE_KEY,    /* the lane does not take this key (its size, say) */
+    LANE_GONE,   /* the key can't be used there now (taken away, no room for it): says nothing of the lane */
     LANE_BUSY,   /* its queue is full */
     LANE_FAILED, /* an error of the device or of the way to it */
     LANE_SILENT, /* no answer in time; the lane looks after what is under way */
@@ -61,14 +63,21 @@ extern const struct hw_lane hw_lane_cpu, hw_lane_keyring, hw_lane_afalg;
 
 /* ---- held.c ---- */
 
-/* A key that the kernel holds under this serial number; public tells its modulus. */
-struct hw_held *hw_held_new_serial(struct hw *hw, EVP_PKEY *public, int32_t serial);
+/* A key that the kernel holds under this serial number. */
+struct hw_held *hw_held_new_serial(struct hw *hw, EVP_PKEY *pub, int32_t serial);
 
 /* ---- hw.c ---- */
 
 /* Threads for system calls that may hang, made at the first call in this process. NULL: out of memory. */
 struct hw_workers *hw_get_workers(struct hw *hw);
 struct hw_route *hw_get0_route(const struct hw *hw);
+
+/* ---- keyring.c ---- */
+
+/* Gives the calling thread a keyring that the threads it makes possess as well. */
+void hw_keyring_prepare(void);
+/* What an error of the kernel's when it is given a key says. */
+enum lane_result hw_lane_result_of_key(int error);
 
 /* ---- probe.c ---- */
 
@@ -105,7 +114,7 @@ void hw_route_forget(struct hw_held *held);
 /* ---- kernel_key.c: keys that the kernel holds for named users ---- */
 
 /* The serial number of the key with this public part that the kernel holds and this process may use, or 0. */
-int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *public);
+int32_t hw_kernel_key_find(struct hw *hw, EVP_PKEY *pub);
 
 /* ---- fork.c ---- */
 
@@ -115,7 +124,8 @@ unsigned hw_fork_count(void);
 /* Puts up the gate. After the handlers of whatever is locked between hold and release: the last one to be
  * installed is the first to be called before a fork. */
 void hw_fork_gate(void);
-/* Between these no other thread forks. Not for what may wait for long. */
+/* Between these no other thread forks. Not for what may wait without end. A fork waits for what takes a
+ * while: the TPM that unseals a key at its first use, and the kernel that is given one, at most a second. */
 void hw_fork_hold(void);
 void hw_fork_release(void);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Log lines to stderr or a file, the same for the provider and the programs. */
-#include "lane.h"
+#include "hw.h"
 
 #include <string.h>
 #include <time.h>
@@ -41,19 +41,32 @@ void hw_log_file_close(struct hw_log_file *log)
     log->stream = NULL;
 }
 
+/* The date and time of day in UTC, by arithmetic: gmtime_r takes a lock that a child of a program with
+ * threads may find locked, and the gate of fork.c is not to be waited for with the TPM's lock held. */
+static void write_stamp(char *stamp, size_t size, time_t t)
+{
+    long long days = t / 86400, seconds = t % 86400;
+    /* Since 1 March of the year 0; years begin in March, so that a leap day is the last one. Every 400 years
+     * have 146097 days. */
+    long long since = days + 719468, era = since / 146097, day_of_era = since % 146097;
+    long long year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    long long day = day_of_era - (365 * year + year / 4 - year / 100);
+    long long month = (5 * day + 2) / 153; /* 0: March; five months have 153 days */
+
+    snprintf(stamp, size, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", era * 400 + year + (month >= 10),
+             month < 10 ? month + 3 : month - 9, day - (153 * month + 2) / 5 + 1, seconds / 3600,
+             seconds / 60 % 60, seconds % 60);
+}
+
 void hw_log_file_print(const struct hw_log_file *log, enum hw_level level, const char *text)
 {
     struct timespec now;
-    struct tm tm;
-    char stamp[32];
+    char stamp[160]; /* for any number, though there are 20 characters for thousands of years */
 
     if (level > log->level || log->stream == NULL)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
-    hw_fork_hold(); /* the C library's own lock of time zones, which a child would find locked */
-    gmtime_r(&now.tv_sec, &tm);
-    hw_fork_release();
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+    write_stamp(stamp, sizeof(stamp), now.tv_sec);
     fprintf(log->stream, "%s.%03ldZ signet[%ld] %s: %s\n", stamp, now.tv_nsec / 1000000, (long)getpid(),
             level_names[level], text);
 }

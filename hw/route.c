@@ -503,7 +503,7 @@ static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key
         learn_success(route, lane, held, others, end - begin);
     } else if (result == LANE_KEY) {
         held->refused[i] = route->epoch;
-    } else if (result != LANE_INPUT) {
+    } else if (result != LANE_INPUT && result != LANE_GONE) {
         learn_failure(route, lane, others, result, end);
     }
     if (is_trial)

@@ -108,15 +108,15 @@ static EVP_PKEY *public_part(struct hw *hw, EVP_PKEY *pkey)
     unsigned char *der = NULL;
     const unsigned char *p;
     int len = i2d_PUBKEY(pkey, &der);
-    EVP_PKEY *public = NULL;
+    EVP_PKEY *pub = NULL;
 
     p = der;
     if (len > 0)
-    public = d2i_PUBKEY_ex(NULL, &p, len, hw_libctx(hw), NULL);
+        pub = d2i_PUBKEY_ex(NULL, &p, len, hw_libctx(hw), NULL);
     OPENSSL_free(der);
-    if (public == NULL)
+    if (pub == NULL)
         hw_raise(hw, HW_E_INTERNAL, "the public key can't be encoded");
-    return public;
+    return pub;
 }
 
 static int encrypt(struct hw_key *key, struct sealed_key *sealed, EVP_PKEY *pkey, const unsigned char *secret)
@@ -139,13 +139,13 @@ static int sealed_wrap(void *state, struct hw_key *key, EVP_PKEY *pkey, const st
     struct hw *hw = state;
     struct sealed_key *sealed = sealed_key_new(key);
     unsigned char secret[CONTAINER_KEY_LEN];
-    EVP_PKEY *public;
+    EVP_PKEY *pub;
     int ok;
 
-    if (sealed == NULL || (public = public_part(hw, pkey)) == NULL || !hw_key_set0_pkey(key, public))
+    if (sealed == NULL || (pub = public_part(hw, pkey)) == NULL || !hw_key_set0_pkey(key, pub))
         return 0;
-    EVP_PKEY_up_ref(public);
-    sealed->container.pkey = public;
+    EVP_PKEY_up_ref(pub);
+    sealed->container.pkey = pub;
     if (RAND_priv_bytes_ex(hw_libctx(hw), secret, sizeof(secret), 0) != 1) {
         hw_raise(hw, HW_E_INTERNAL, "no random numbers");
         return 0;
@@ -269,7 +269,8 @@ static int sealed_prepare(struct hw_key *key)
     return ok;
 }
 
-/* The whole key, also if the kernel holds it already. */
+/* The whole key, unsealed even if the kernel holds it; not of a key that this process has used as the kernel
+ * holds it, as its passphrase is forgotten by then. */
 EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key)
 {
     struct sealed_key *sealed = key->impl;
@@ -281,6 +282,8 @@ EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key)
         key->ops = HW_OP_RSA_RAW;
     if (key->held != NULL && (pkey = hw_held_get0_pkey(key->held)) != NULL)
         EVP_PKEY_up_ref(pkey);
+    else if (key->held != NULL)
+        hw_raise(key->hw, HW_E_UNSUPPORTED, "this process uses the key as the kernel holds it");
     pthread_mutex_unlock(&sealed->lock);
     hw_fork_release();
     return pkey;

@@ -13,7 +13,8 @@
 
 #define BUSY       64          /* operations, then the key is worth it */
 #define FIRST      0x81530000u /* the owner's, and out of the way of what people number by hand */
-#define TRIES      8           /* handles in a row, should several keys want the same */
+#define LAST       0x8153ffffu
+#define TRIES      8 /* handles in a row, should several keys want the same */
 #define NOT_TO_PIN UINT32_MAX
 
 static uint32_t handle_of(const TPM2B_NAME *name, unsigned attempt)
@@ -96,4 +97,67 @@ void tpm_pin_if_busy(struct tpm *tpm, struct tpm_key *k)
         return;
     tpm_slots_drop(tpm, k, 1);
     k->pinned = handle;
+}
+
+/* ---- taking it away ---- */
+
+static TSS2_RC unpin_at(struct tpm *tpm, uint32_t handle, const struct tpm_key *k)
+{
+    const TPM2B_PUBLIC_KEY_RSA *ours = &k->pub.publicArea.unique.rsa, *there;
+    ESYS_TR tr = ESYS_TR_NONE, gone = ESYS_TR_NONE;
+    TPM2B_PUBLIC *pub = NULL;
+    int is_gone = 0;
+    TSS2_RC rc = tpm_persistent(tpm, handle, &tr);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    rc = Esys_ReadPublic(tpm->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
+    there =
+        rc == TSS2_RC_SUCCESS && pub->publicArea.type == TPM2_ALG_RSA ? &pub->publicArea.unique.rsa : NULL;
+    if (there != NULL && there->size == ours->size && memcmp(there->buffer, ours->buffer, ours->size) == 0) {
+        rc = tpm_evict_control(tpm, tr, handle, &gone);
+        is_gone = rc == TSS2_RC_SUCCESS;
+    }
+    Esys_Free(pub);
+    if (!is_gone)
+        Esys_TR_Close(tpm->esys, &tr);
+    return rc;
+}
+
+static TSS2_RC unpin(struct tpm *tpm, const struct tpm_key *k)
+{
+    TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    TSS2_RC rc = tpm_connect(tpm);
+    uint32_t i;
+
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, FIRST,
+                                TPM2_MAX_CAP_HANDLES, &more, &data);
+    for (i = 0; rc == TSS2_RC_SUCCESS && i < data->data.handles.count; i++) {
+        if (data->data.handles.handle[i] <= LAST)
+            rc = unpin_at(tpm, data->data.handles.handle[i], k);
+    }
+    Esys_Free(data);
+    return rc;
+}
+
+int hw_key_unpin(struct hw_key *key)
+{
+    struct tpm *tpm = hw_backend_state(key->hw, &hw_backend_tpm);
+    struct tpm_key *k = key->impl;
+    unsigned attempt = 0;
+    TSS2_RC rc;
+
+    if (key->backend != &hw_backend_tpm || k->persistent != 0)
+        return 1;
+    if (!tpm_lock(tpm))
+        return 0;
+    do
+        rc = unpin(tpm, k);
+    while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, k, attempt++));
+    if (rc != TSS2_RC_SUCCESS)
+        tpm_raise(tpm, rc, "looking for a persistent copy of the key");
+    tpm_unlock(tpm);
+    return rc == TSS2_RC_SUCCESS;
 }

@@ -176,9 +176,10 @@ int tpm_seal(struct tpm *tpm, const unsigned char *secret, size_t len, const str
     TSS2_RC rc;
 
     *seal = (struct tpm_seal){.has_auth = params->passphrase != NULL};
-    if ((params->pcrs != NULL && !parse_pcrs(tpm, params->pcrs, &seal->pcrs)) ||
-        !tpm_fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth) || !tpm_lock(tpm))
+    if ((params->pcrs != NULL && !parse_pcrs(tpm, params->pcrs, &seal->pcrs)) || !tpm_lock(tpm))
         return 0;
+    if (!tpm_fill_auth(tpm, params->passphrase, &sensitive.sensitive.userAuth))
+        goto out;
     memcpy(sensitive.sensitive.data.buffer, secret, len);
     if (!tpm_choose_parent(tpm, params->parent, &seal->parent))
         goto out;

@@ -26,9 +26,21 @@ struct worker {
     _Atomic int state;  /* of the job */
 };
 
+/* The thread that makes the workers, so that they inherit what it has: it does nothing else, and so never
+ * hangs. Asked with the pool's lock held. */
+struct maker {
+    pthread_t thread;
+    int is_there;
+    sem_t wake, done;
+    struct worker *wanted; /* NULL when woken: to end */
+    int is_made;
+};
+
 struct hw_workers {
     pthread_mutex_t lock;
-    struct worker *idle, *keeper;
+    void (*prepare)(void);
+    struct maker maker;
+    struct worker *idle;
     unsigned count;
     int is_ending;
     unsigned refs;  /* the owner and each worker */
@@ -44,6 +56,8 @@ static void drop(struct hw_workers *pool)
     pthread_mutex_unlock(&pool->lock);
     if (refs > 0)
         return;
+    sem_destroy(&pool->maker.wake);
+    sem_destroy(&pool->maker.done);
     pthread_mutex_destroy(&pool->lock);
     OPENSSL_free(pool);
 }
@@ -55,9 +69,9 @@ static void worker_free(struct worker *worker)
     OPENSSL_free(worker);
 }
 
-static void wait_for_job(struct worker *worker)
+static void wait_for(sem_t *semaphore)
 {
-    while (sem_wait(&worker->wake) != 0)
+    while (sem_wait(semaphore) != 0)
         ;
 }
 
@@ -83,7 +97,7 @@ static void *work(void *arg)
     struct hw_workers *pool = worker->pool;
 
     for (;;) {
-        wait_for_job(worker);
+        wait_for(&worker->wake);
         if (worker->job == NULL)
             return NULL; /* end() frees the worker */
         worker->job->run(worker->job);
@@ -102,39 +116,88 @@ static void *work(void *arg)
     return NULL;
 }
 
-static struct worker *worker_new(struct hw_workers *pool)
+static int thread_new(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
-    struct worker *worker = OPENSSL_zalloc(sizeof(*worker));
     pthread_attr_t attributes;
-    sigset_t all, before;
     int ok;
 
-    if (worker == NULL)
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE > PTHREAD_STACK_MIN ? STACK_SIZE : PTHREAD_STACK_MIN);
+    ok = pthread_create(thread, &attributes, run, arg) == 0;
+    pthread_attr_destroy(&attributes);
+    return ok;
+}
+
+static void *make(void *arg)
+{
+    struct hw_workers *pool = arg;
+    struct maker *maker = &pool->maker;
+
+    if (pool->prepare != NULL)
+        pool->prepare();
+    for (;;) {
+        wait_for(&maker->wake);
+        if (maker->wanted == NULL)
+            return NULL;
+        maker->is_made = thread_new(&maker->wanted->thread, work, maker->wanted);
+        sem_post(&maker->done);
+    }
+}
+
+/* With the lock held. */
+static int maker_begin(struct hw_workers *pool)
+{
+    struct maker *maker = &pool->maker;
+    sigset_t all, before;
+
+    if (maker->is_there)
+        return 1;
+    /* The program's signals are for the program's threads; the workers inherit that, too. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    maker->is_there = thread_new(&maker->thread, make, pool);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return maker->is_there;
+}
+
+static void maker_end(struct maker *maker)
+{
+    if (!maker->is_there)
+        return;
+    maker->wanted = NULL;
+    sem_post(&maker->wake);
+    pthread_join(maker->thread, NULL);
+}
+
+/* With the lock held. */
+static struct worker *worker_new(struct hw_workers *pool)
+{
+    struct worker *worker;
+
+    if (!maker_begin(pool) || (worker = OPENSSL_zalloc(sizeof(*worker))) == NULL)
         return NULL;
     worker->pool = pool;
     sem_init(&worker->wake, 0, 0);
     sem_init(&worker->done, 0, 0);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE > PTHREAD_STACK_MIN ? STACK_SIZE : PTHREAD_STACK_MIN);
-    /* The program's signals are for the program's threads. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    ok = pthread_create(&worker->thread, &attributes, work, worker) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (ok)
+    pool->maker.wanted = worker;
+    sem_post(&pool->maker.wake);
+    wait_for(&pool->maker.done);
+    if (pool->maker.is_made)
         return worker;
     worker_free(worker);
     return NULL;
 }
 
-struct hw_workers *hw_workers_new(void)
+struct hw_workers *hw_workers_new(void (*prepare)(void))
 {
     struct hw_workers *pool = OPENSSL_zalloc(sizeof(*pool));
 
     if (pool == NULL)
         return NULL;
     pthread_mutex_init(&pool->lock, NULL);
+    sem_init(&pool->maker.wake, 0, 0);
+    sem_init(&pool->maker.done, 0, 0);
+    pool->prepare = prepare;
     pool->refs = 1;
     pool->forks = hw_fork_count();
     return pool;
@@ -158,22 +221,20 @@ int hw_workers_are_ours(const struct hw_workers *pool)
 
 void hw_workers_free(struct hw_workers *pool)
 {
-    struct worker *worker, *next, *keeper;
+    struct worker *worker, *next;
 
     if (pool == NULL)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->is_ending = 1;
     worker = pool->idle;
-    keeper = pool->keeper;
-    pool->idle = pool->keeper = NULL;
+    pool->idle = NULL;
     pthread_mutex_unlock(&pool->lock);
     for (; worker != NULL; worker = next) {
         next = worker->next;
         end(worker);
     }
-    if (keeper != NULL)
-        end(keeper);
+    maker_end(&pool->maker);
     drop(pool);
 }
 
@@ -216,8 +277,7 @@ static int hand_over(struct worker *worker, struct hw_job *job, unsigned timeout
         return 1;
     if (atomic_exchange(&worker->state, ABANDONED) != FINISHED)
         return 0;
-    while (sem_wait(&worker->done) != 0) /* it has ended just now */
-        ;
+    wait_for(&worker->done); /* it has ended just now */
     return 1;
 }
 
@@ -231,21 +291,4 @@ enum hw_job_end hw_workers_run(struct hw_workers *pool, struct hw_job *job, unsi
         return HW_JOB_ABANDONED;
     go_idle(worker);
     return HW_JOB_DONE;
-}
-
-enum hw_job_end hw_workers_keep(struct hw_workers *pool, struct hw_job *job, unsigned timeout_ms)
-{
-    enum hw_job_end how = HW_JOB_NO_WORKER;
-
-    /* Under the lock: there is one keeper, and it is seldom asked. */
-    pthread_mutex_lock(&pool->lock);
-    if (pool->keeper == NULL && (pool->keeper = worker_new(pool)) != NULL)
-        pool->refs++;
-    if (pool->keeper != NULL) {
-        how = hand_over(pool->keeper, job, timeout_ms) ? HW_JOB_DONE : HW_JOB_ABANDONED;
-        if (how == HW_JOB_ABANDONED)
-            pool->keeper = NULL;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return how;
 }

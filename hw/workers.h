@@ -17,7 +17,9 @@ struct hw_job {
 
 enum hw_job_end { HW_JOB_DONE, HW_JOB_ABANDONED, HW_JOB_NO_WORKER };
 
-struct hw_workers *hw_workers_new(void);
+/* All threads are made by one that has called prepare (which may be NULL) before: they inherit what that gave
+ * it. Makes none yet. */
+struct hw_workers *hw_workers_new(void (*prepare)(void));
 /* Ends the threads that are idle; those that hang end when they can. */
 void hw_workers_free(struct hw_workers *workers);
 
@@ -27,8 +29,5 @@ int hw_workers_are_ours(const struct hw_workers *workers);
 /* Runs a job on a thread of its own. On HW_JOB_DONE and HW_JOB_NO_WORKER the job is the caller's again; after
  * HW_JOB_ABANDONED it is the worker's. */
 enum hw_job_end hw_workers_run(struct hw_workers *workers, struct hw_job *job, unsigned timeout_ms);
-/* The same on the one thread that lives as long as the workers do, and does nothing else: what belongs to a
- * thread (its keyring) is kept by it. */
-enum hw_job_end hw_workers_keep(struct hw_workers *workers, struct hw_job *job, unsigned timeout_ms);
 
 #endif

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 static void print_line(void *arg, const char *line)
 {
@@ -29,11 +32,24 @@ int hw_command_stats(struct tool *tool, char **argv)
     return tool_error("%s can't be read: %s; processes count there once it exists", folder, strerror(errno));
 }
 
+/* A key that is to be nowhere but in the kernel must not go from here to a core file or to swap. */
+static int keep_memory(void)
+{
+    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+        return 0;
+    /* Others may lock little, and would then run out of memory. */
+    return geteuid() != 0 || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+}
+
 int hw_command_hold(struct tool *tool, char **argv)
 {
-    struct hw_key *key = tool_key_read(tool, argv[0]);
-    int ok = key != NULL && hw_key_hold(key, tool->group);
+    struct hw_key *key;
+    int ok;
 
+    if (!keep_memory())
+        return tool_error("memory can't be kept from core files and swap: %s", strerror(errno));
+    key = tool_key_read(tool, argv[0]);
+    ok = key != NULL && hw_key_hold(key, tool->group);
     hw_key_free(key);
     return ok ? TOOL_OK : TOOL_FAILED;
 }

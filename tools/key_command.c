@@ -154,15 +154,37 @@ int key_command_move(struct tool *tool, char **argv)
     return status;
 }
 
+/* What is in the TPM of a key that the store has deleted. */
+static int clear_tpm(struct tool *tool, struct console *console, const char *name,
+                     const struct store_key *key)
+{
+    struct hw_key *loaded;
+    int ok;
+
+    if (strcmp(key->custody, "tpm") != 0)
+        return 1;
+    if (strstr(key->pem, "SIGNET KEY REFERENCE") != NULL) {
+        console_note(console, "the key is still at its persistent handle: signet hw print, signet hw evict");
+        return 1;
+    }
+    /* A copy that pin = auto has made could still be used, and would take its place for ever. */
+    loaded = tool_key_parse(tool, name, key->pem, (int)strlen(key->pem));
+    ok = loaded != NULL && hw_key_unpin(loaded);
+    hw_key_free(loaded);
+    if (!ok)
+        console_note(console,
+                     "the key is deleted; if pin = auto was in use, the TPM may have a copy at a handle "
+                     "from 0x81530000 on: signet hw print, signet hw evict");
+    return ok;
+}
+
 int key_command_delete(struct tool *tool, char **argv)
 {
     struct console console;
     struct store *store = open_store(tool, &console);
     struct store_key *key = store != NULL ? store_key_get(store, argv[0]) : NULL;
-    int ok = key != NULL && store_key_remove(store, key->id);
+    int ok = key != NULL && store_key_remove(store, key->id) && clear_tpm(tool, &console, argv[0], key);
 
-    if (ok && strstr(key->pem, "SIGNET KEY REFERENCE") != NULL)
-        console_note(&console, "the key is still at its persistent handle: signet hw print, signet hw evict");
     store_key_free(key);
     console_close(&console);
     return ok ? TOOL_OK : TOOL_FAILED;

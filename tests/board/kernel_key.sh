@@ -43,6 +43,43 @@ refused "reading it" as www-data keyctl print "$serial"
 refused "reading it, as root" keyctl print "$serial"
 refused "changing who may use it" as www-data keyctl setperm "$serial" 0x3f3f3f3f
 
+# A service that runs while its key is given once more, taken away, and given again. It is a failure of the key's, not
+# of the lane's: no breaker is in the way when the key is back.
+serial_of() { keyctl search @u keyring signet >"$OUT" && keyctl rlist "$(<"$OUT")"; }
+fails() { if (ask "$@") 2>"$OUT"; then die "$1: $2: should have failed"; fi; }
+session s "$T/key.pem"
+ask s "sign 2"
+before=$(serial_of)
+check "given once more" signet hw hold "$T/key.pem" --tcti "$TCTI" --group www-data
+equal "it is the one that is there" "$(serial_of)" "$before"
+ask s "sign 5"
+check "www-data still signs" signs as www-data "$T/key.pem"
+check "released under a service" signet hw release "$T/key.pem"
+for _ in 1 2 3 4 5; do fails s "sign 1"; done
+said 'a key that is gone'
+check "given again" signet hw hold "$T/key.pem" --tcti "$TCTI" --group www-data
+[ "$(serial_of)" != "$before" ] || die "it is not another key to the kernel"
+ask s "sign 5"
+session_end s
+echo "ok: the service goes on with it at once"
+
+# A key that a process itself gives to the kernel is of no use to another process of the same user, not even to one that
+# knows its number.
+trace=/sys/kernel/debug/tracing
+check "a file key" genpkey "$T/own.pem" custody:file
+echo 1 >$trace/events/syscalls/sys_exit_add_key/enable
+SIGNET_LANES=keyring session p "signet:file=$T/own.pem"
+ask p "sign 2"
+echo 0 >$trace/events/syscalls/sys_exit_add_key/enable
+own=$(($(sed -n 's/.* sys_add_key -> //p' $trace/trace | tail -n 1)))
+more "its number" $own 0
+grep -E "^$(printf %08x $own) " /proc/keys && die "another process can see it"
+{ printf '\0' && head -c 255 /dev/urandom; } >"$T/block"
+refused "another process's use of it" keyctl pkey_decrypt $own 0 "$T/block" enc=raw
+said 'denied'
+ask p "sign 2"
+session_end p
+
 # The private numbers are not in the service's memory: of a key that this test knows.
 plain_openssl genrsa -traditional -out "$T/known.key" 2048 2>/dev/null
 plain_openssl req -x509 -key "$T/known.key" -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \

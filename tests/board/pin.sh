@@ -65,6 +65,19 @@ equal "and they do not insist" "$(persistent)" 0
 session_end s
 session_end t
 
+# Deleting a key takes its copy away, and no other's.
+store_start
+check "a key in the store" signet key make deleted --custody tpm
+check "its file" signet key write deleted --out "$T/deleted.pem"
+session s "$T/deleted.pem" "$T/key.pem"
+ask s "sign 100"
+equal "both are pinned" "$(persistent)" 2
+session_end s
+check "deleted" signet key delete deleted
+equal "the other's copy is left" "$(persistent)" 1
+handle=$(tpm2 getcap handles-persistent | grep -o '0x8153.*')
+check "evicted" tpm2 evictcontrol -C o -c "$handle"
+
 # The last place stays free.
 available=$((16#$(tpm2 getcap properties-variable | sed -n 's/^TPM2_PT_HR_PERSISTENT_AVAIL: 0x//p')))
 tpm2 createprimary -Q -C o -G ecc -c "$T/filler.ctx"

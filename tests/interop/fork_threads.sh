@@ -15,3 +15,14 @@ for key in "$T/tpm.pem" "$T/sealed.pem" "signet:file=$T/file.pem"; do
     cat "$OUT"
 done
 check "forks and signals" "$PROGRAMS/sign_load" --signals --forks 6 5 "$T/tpm.pem"
+
+# The TPM goes away meanwhile: what its threads then have to say in the log must not wait for a fork that waits for them.
+SIGNET_LOG=error:$T/errors.log spawn killed timeout 60 "$PROGRAMS/sign_load" --forks 6 6 "$T/tpm.pem"
+sleep 3
+tpm_stop
+killed=0
+wait "$SPAWNED" || killed=$?
+equal "the TPM killed, with a log: it ends" $killed 1
+grep 'signatures=' "$T/killed.log"
+grep -q 'signatures=[1-9].* bad=[1-9].* hung-children=0$' "$T/killed.log" || die "no failures, or children that hang"
+[ -s "$T/errors.log" ] || die "nothing is in the log"

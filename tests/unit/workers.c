@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #define LONG_MS  10000 /* never waited for in full */
 #define SHORT_MS 20
 #define MAX      64 /* as in workers.c */
+#define MAKER    1  /* the thread that makes the others */
 
 /* A job of the caller's, unless it is abandoned: then its release frees it. */
 struct job {
@@ -24,6 +27,7 @@ struct job {
     long until_us; /* one that returns at this time */
     pthread_t thread;
     sigset_t blocked;
+    char name[16]; /* of the thread, which it has inherited */
     int result;
 };
 
@@ -55,6 +59,7 @@ static void run(struct hw_job *hw_job)
         ;
     job->thread = pthread_self();
     pthread_sigmask(SIG_SETMASK, NULL, &job->blocked);
+    prctl(PR_GET_NAME, job->name);
     job->result = 42;
     runs++;
 }
@@ -82,11 +87,19 @@ static struct job *job_new(int is_stuck)
     return job;
 }
 
+static _Atomic unsigned preparations;
+
+static void prepare(void)
+{
+    preparations++;
+    prctl(PR_SET_NAME, "prepared");
+}
+
 static struct hw_workers *begin(void)
 {
-    runs = releases = 0;
+    runs = releases = preparations = 0;
     sem_init(&released, 0, 0);
-    return hw_workers_new();
+    return hw_workers_new(prepare);
 }
 
 /* Waits until so many jobs have been released, and a moment for one too many. */
@@ -158,7 +171,7 @@ static void it_is_done(void)
         CU_ASSERT_EQUAL(job->result, 42);
         CU_ASSERT(pthread_equal(job->thread, first));
     }
-    CU_ASSERT_EQUAL(threads(), before + 1);
+    CU_ASSERT_EQUAL(threads(), before + MAKER + 1);
     job_free(job);
     hw_workers_free(pool);
     CU_ASSERT(threads_become(before));
@@ -230,10 +243,10 @@ static void as_many_as_there_are(void)
         stuck[i] = job_new(1);
         CU_ASSERT_EQUAL(hw_workers_run(pool, &stuck[i]->job, 1), HW_JOB_ABANDONED);
     }
-    CU_ASSERT_EQUAL(threads(), before + MAX);
+    CU_ASSERT_EQUAL(threads(), before + MAKER + MAX);
     CU_ASSERT_EQUAL(hw_workers_run(pool, &job->job, LONG_MS), HW_JOB_NO_WORKER);
     CU_ASSERT_EQUAL(hw_workers_run(pool, &job->job, LONG_MS), HW_JOB_NO_WORKER);
-    CU_ASSERT_EQUAL(threads(), before + MAX);
+    CU_ASSERT_EQUAL(threads(), before + MAKER + MAX);
     CU_ASSERT_EQUAL(job->result, 0);
     /* One that comes back is enough for any number of jobs. */
     sem_post(&stuck[7]->go);
@@ -271,26 +284,31 @@ static void freed_meanwhile(void)
     CU_ASSERT(threads_become(before));
 }
 
-static void one_keeps(void)
+/* One thread is prepared, and each worker is its child, also one that comes after others have hung. */
+static void they_inherit(void)
 {
     struct hw_workers *pool = begin();
-    struct job *job = job_new(0), *stuck = job_new(1);
+    struct job *stuck[3], *job = job_new(0);
     unsigned before = settled_threads();
-    pthread_t keeper;
+    char mine[16];
+    size_t i;
 
-    CU_ASSERT_EQUAL(hw_workers_keep(pool, &job->job, LONG_MS), HW_JOB_DONE);
-    keeper = job->thread;
-    /* It does nothing else. */
-    CU_ASSERT_EQUAL(hw_workers_run(pool, &job->job, LONG_MS), HW_JOB_DONE);
-    CU_ASSERT(!pthread_equal(job->thread, keeper));
-    CU_ASSERT_EQUAL(hw_workers_keep(pool, &job->job, LONG_MS), HW_JOB_DONE);
-    CU_ASSERT(pthread_equal(job->thread, keeper));
-    /* One that hangs is no longer it: there is another. */
-    CU_ASSERT_EQUAL(hw_workers_keep(pool, &stuck->job, SHORT_MS), HW_JOB_ABANDONED);
-    CU_ASSERT_EQUAL(hw_workers_keep(pool, &job->job, LONG_MS), HW_JOB_DONE);
-    CU_ASSERT(!pthread_equal(job->thread, keeper));
-    sem_post(&stuck->go);
-    CU_ASSERT(released_are(1));
+    CU_ASSERT_EQUAL(preparations, 0);
+    for (i = 0; i < 3; i++) {
+        stuck[i] = job_new(1);
+        CU_ASSERT_EQUAL(hw_workers_run(pool, &stuck[i]->job, SHORT_MS), HW_JOB_ABANDONED);
+        memset(job->name, 0, sizeof(job->name));
+        CU_ASSERT_EQUAL(hw_workers_run(pool, &job->job, LONG_MS), HW_JOB_DONE);
+        CU_ASSERT_STRING_EQUAL(job->name, "prepared");
+    }
+    CU_ASSERT_EQUAL(preparations, 1);
+    CU_ASSERT_EQUAL(threads(), before + MAKER + 4);
+    /* And not the caller. */
+    prctl(PR_GET_NAME, mine);
+    CU_ASSERT_STRING_NOT_EQUAL(mine, "prepared");
+    for (i = 0; i < 3; i++)
+        sem_post(&stuck[i]->go);
+    CU_ASSERT(released_are(3));
     job_free(job);
     hw_workers_free(pool);
     CU_ASSERT(threads_become(before));
@@ -310,8 +328,6 @@ static void signals(void)
         if (number != SIGKILL && number != SIGSTOP)
             CU_ASSERT(sigismember(&job->blocked, number));
     }
-    CU_ASSERT_EQUAL(hw_workers_keep(pool, &job->job, LONG_MS), HW_JOB_DONE);
-    CU_ASSERT(sigismember(&job->blocked, SIGTERM));
     /* And still this one's. */
     pthread_sigmask(SIG_SETMASK, NULL, &mine);
     CU_ASSERT(!sigismember(&mine, SIGTERM));
@@ -365,7 +381,7 @@ static void fork_in_between(void)
         alarm(10);
         if (hw_workers_are_ours(pool))
             _exit(1);
-        mine = hw_workers_new();
+        mine = hw_workers_new(NULL);
         job->result = 0;
         if (!hw_workers_are_ours(mine) || hw_workers_run(mine, &job->job, LONG_MS) != HW_JOB_DONE ||
             job->result != 42)
@@ -417,7 +433,7 @@ static void many_callers(void)
         pthread_join(callers[i].thread, NULL);
         CU_ASSERT_EQUAL(callers[i].done, 500);
     }
-    CU_ASSERT(threads() <= before + 16);
+    CU_ASSERT(threads() <= before + MAKER + 16);
     hw_workers_free(pool);
     CU_ASSERT(threads_become(before));
 }
@@ -430,7 +446,7 @@ int main(void)
         {"at the last moment", at_the_last_moment},
         {"as many as there are", as_many_as_there_are},
         {"freed while a job hangs", freed_meanwhile},
-        {"the one that keeps", one_keeps},
+        {"they inherit", they_inherit},
         {"signals are blocked", signals},
         {"signals while waiting", waits_through_signals},
         {"fork", fork_in_between},
