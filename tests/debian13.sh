@@ -75,6 +75,8 @@ copy_source
 for file in resolv.conf hosts; do
     if [[ -e /etc/$file ]]; then cp -L --remove-destination "/etc/$file" "$root/etc/$file"; fi
 done
+# unshare --mount, inside, wants a root that is a mount point.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$root/dev/pts"
 mount --bind "$root/dev/pts/ptmx" "$root/dev/ptmx"
