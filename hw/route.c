@@ -282,11 +282,14 @@ static struct hw_attachment *retire(struct hw_held *held, size_t i)
     return old->users == 0 ? old : NULL;
 }
 
-static void let_go(struct hw_held *held, struct hw_attachment *attachment)
+/* has_failed: what is attached may be the reason; the next operation attaches the key anew. */
+static void let_go(struct hw_held *held, size_t i, struct hw_attachment *attachment, int has_failed)
 {
     int is_last;
 
     pthread_mutex_lock(&held->lock);
+    if (has_failed && held->attached[i] == attachment)
+        retire(held, i);
     is_last = --attachment->users == 0 && attachment->is_stale;
     pthread_mutex_unlock(&held->lock);
     if (is_last)
@@ -559,7 +562,7 @@ static enum lane_result run(struct hw_route *route, const struct attempt *attemp
         result = lane->lane->operate(attachment->state, held, op->in, op->out, ms);
         if (lane->lane->is_accelerator)
             hw_fork_hold();
-        let_go(held, attachment);
+        let_go(held, i, attachment, result == LANE_FAILED);
     }
     end = now_ns();
     lane->in_flight--;
