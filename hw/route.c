@@ -584,22 +584,21 @@ static enum lane_result run(struct hw_route *route, const struct attempt *attemp
     return result;
 }
 
-static int is_refused(const struct hw_route *route, const struct hw_held *held)
+/* Is it only that no lane takes the key? */
+static int is_refused(const struct hw_route *route, const struct hw_held *held, unsigned tried)
 {
-    unsigned epoch = route->epoch;
+    unsigned epoch = route->epoch, refused = 0;
     size_t i;
 
-    for (i = 0; i < route->count; i++) {
-        if (held->refused[i] == epoch)
-            return 1;
-    }
-    return 0;
+    for (i = 0; i < route->count; i++)
+        refused |= (held->refused[i] == epoch ? 1u : 0) << i;
+    return refused != 0 && (tried & ~refused) == 0;
 }
 
 /* tried and busy: the lanes that were, and those of them that were full to the end. */
 static int raise_none(struct hw_route *route, const struct hw_held *held, unsigned tried, unsigned busy)
 {
-    int is_here = tried != 0 || is_refused(route, held);
+    int is_here = tried != 0 || is_refused(route, held, tried);
     char driver[DRIVER_SIZE];
 
     get_driver(route, driver);
@@ -611,9 +610,9 @@ static int raise_none(struct hw_route *route, const struct hw_held *held, unsign
                            : "offers no way to use it here: see keyctl(2)");
     else if (is_here)
         hw_raise(route->hw, HW_E_DEVICE, "the accelerator %s %s, and lanes allows no other", driver,
-                 busy != 0                 ? "has been full for 10 s"
-                 : is_refused(route, held) ? "does not take this key"
-                                           : "failed");
+                 busy != 0                        ? "has been full for 10 s"
+                 : is_refused(route, held, tried) ? "does not take this key"
+                                                  : "failed");
     else
         hw_raise(route->hw, HW_E_NO_DEVICE,
                  "lanes allows the accelerator only, and there is none: /proc/crypto has no driver for rsa "
