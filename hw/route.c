@@ -4,7 +4,8 @@
  *
  * A lane's service time is a moving average of how long an operation took, divided by how many were on the
  * lane; the next one is expected to take that times one more than are on it now. A lane that fails gets a
- * breaker: it is left alone for a while, then tried with one operation.
+ * breaker: it is left alone for a while, then tried with one operation. A key that has no other lane uses it
+ * all the same.
  */
 #include "lane.h"
 
@@ -16,10 +17,11 @@
 #include <string.h>
 #include <time.h>
 
+#define DRIVER_SIZE     64
 #define PROBE_NS        2000000000LL /* between looks at /proc/crypto */
 #define TIMEOUT_MIN_MS  100
 #define TIMEOUT_MAX_MS  500   /* with a CPU to do it then, a call ends within a second */
-#define TIMEOUT_ONLY_MS 10000 /* where no other lane could take over */
+#define TIMEOUT_ONLY_MS 10000 /* where no other lane could take over; also how long it may be full */
 #define FAILURES_MAX    3     /* in a row, before the breaker opens */
 #define OPEN_MIN_NS     1000000000LL
 #define OPEN_MAX_NS     30000000000LL
@@ -57,7 +59,7 @@ struct lane_state {
     } by_size[SIZES];
     _Atomic int64_t last_ns; /* when it was last used */
     _Atomic unsigned in_flight, depth, since_busy, failures;
-    _Atomic int64_t open_until_ns; /* the breaker; 0: closed */
+    _Atomic int64_t open_until_ns; /* the breaker; 0: closed; no two openings have the same time */
     _Atomic int64_t open_ns;       /* how long it is to stay open the next time */
     _Atomic unsigned since_open;   /* good operations since it closed */
     _Atomic int is_tried;          /* one operation is trying the lane */
@@ -69,13 +71,24 @@ struct hw_route {
     long cpus;
     struct stats *stats;
     hw_probe_function *probe;
-    pthread_mutex_t lock; /* guards the probe */
+    pthread_mutex_t lock; /* guards the probe and driver */
     _Atomic int64_t probed_ns;
     _Atomic unsigned epoch; /* counts changes of driver */
     _Atomic unsigned forks; /* of the process whose operations are in flight */
-    char driver[64];
+    char driver[DRIVER_SIZE];
+    _Atomic int has_driver;
     size_t count;
     struct lane_state lanes[HW_LANES_MAX];
+};
+
+/* An operation on a lane. */
+struct attempt {
+    size_t i;              /* of the lane */
+    int is_last;           /* no other lane could take over */
+    int is_forced;         /* nothing is better than a lane that is full or fails */
+    int is_trial;          /* the one that an open breaker lets through after its time */
+    int64_t open_until_ns; /* of the breaker, when it began */
+    unsigned others;       /* on the lane, when it began */
 };
 
 static int64_t now_ns(void)
@@ -187,6 +200,10 @@ static void reset_lane(struct hw_route *route, struct lane_state *lane)
     lane->is_there = lane->lane->is_there(route->hw, route->driver);
     lane->open_until_ns = 0;
     lane->open_ns = OPEN_MIN_NS;
+    lane->is_tried = 0;
+    lane->stats->is_open = 0;
+    lane->depth = UINT32_MAX;
+    lane->since_busy = 0;
     for (i = 0; i < SIZES; i++) {
         lane->by_size[i].service_ns = 0;
         lane->by_size[i].count = 0;
@@ -197,7 +214,7 @@ static void reset_lane(struct hw_route *route, struct lane_state *lane)
 /* Looks for the accelerator at the first operation and every few seconds: drivers come and go. */
 static void look_around(struct hw_route *route, int64_t now)
 {
-    char driver[sizeof(route->driver)];
+    char driver[DRIVER_SIZE];
     size_t i;
 
     if (route->epoch != 0 && now - route->probed_ns < PROBE_NS)
@@ -208,6 +225,7 @@ static void look_around(struct hw_route *route, int64_t now)
         route->probed_ns = now;
         if (route->epoch == 0 || strcmp(driver, route->driver) != 0) {
             strcpy(route->driver, driver);
+            route->has_driver = *driver != '\0';
             for (i = 0; i < route->count; i++)
                 reset_lane(route, &route->lanes[i]);
             hw_log(route->hw, HW_LOG_INFO, "the kernel's RSA accelerator: %s",
@@ -215,6 +233,13 @@ static void look_around(struct hw_route *route, int64_t now)
             route->epoch++;
         }
     }
+    pthread_mutex_unlock(&route->lock);
+}
+
+static void get_driver(struct hw_route *route, char driver[DRIVER_SIZE])
+{
+    pthread_mutex_lock(&route->lock);
+    strcpy(driver, route->driver);
     pthread_mutex_unlock(&route->lock);
 }
 
@@ -257,11 +282,14 @@ static struct hw_attachment *retire(struct hw_held *held, size_t i)
     return old->users == 0 ? old : NULL;
 }
 
-static void let_go(struct hw_held *held, struct hw_attachment *attachment)
+/* has_failed: what is attached may be the reason; the next operation attaches the key anew. */
+static void let_go(struct hw_held *held, size_t i, struct hw_attachment *attachment, int has_failed)
 {
     int is_last;
 
     pthread_mutex_lock(&held->lock);
+    if (has_failed && held->attached[i] == attachment)
+        retire(held, i);
     is_last = --attachment->users == 0 && attachment->is_stale;
     pthread_mutex_unlock(&held->lock);
     if (is_last)
@@ -272,14 +300,12 @@ static struct hw_attachment *attach(struct hw_route *route, size_t i, struct hw_
                                     enum lane_result *result)
 {
     struct hw_attachment *attachment = OPENSSL_zalloc(sizeof(*attachment));
-    char driver[sizeof(route->driver)];
+    char driver[DRIVER_SIZE];
 
     *result = LANE_FAILED;
     if (attachment == NULL)
         return NULL;
-    pthread_mutex_lock(&route->lock);
-    strcpy(driver, route->driver);
-    pthread_mutex_unlock(&route->lock);
+    get_driver(route, driver);
     attachment->lane = route->lanes[i].lane;
     attachment->epoch = epoch;
     attachment->forks = hw_fork_count();
@@ -342,7 +368,7 @@ static int is_usable(const struct hw_route *route, size_t i, const struct hw_hel
         return lane->lane->takes_serial;
     if (route->kernel_only)
         return lane->lane->is_accelerator;
-    return lane->is_wanted && (!lane->lane->is_accelerator || route->driver[0] != '\0');
+    return lane->is_wanted && (!lane->lane->is_accelerator || route->has_driver);
 }
 
 /* How long the next operation is expected to take; negative: not now. */
@@ -363,48 +389,98 @@ static int64_t expected_ns(const struct hw_route *route, const struct lane_state
     return in_flight + 1 > width ? service * (in_flight + 1) / width : service;
 }
 
-/* The index of the lane, or -1. The first accelerator that takes the key stands for all. */
-static int choose(const struct hw_route *route, const struct hw_held *held, unsigned tried, int64_t now)
+/* Chooses the lane of the next attempt; returns 0 if all have been tried. The first accelerator that takes
+ * the key stands for all. */
+static int choose(const struct hw_route *route, const struct hw_held *held, unsigned tried, int64_t now,
+                  struct attempt *attempt)
 {
-    int best = -1, has_accelerator = 0;
+    int has_accelerator = 0;
+    unsigned left = 0;
     int64_t best_ns = 0;
     size_t i;
 
+    *attempt = (struct attempt){.is_forced = 1};
     for (i = 0; i < route->count; i++) {
         int64_t ns;
 
-        if (!is_usable(route, i, held) || (route->lanes[i].lane->is_accelerator && has_accelerator++))
+        if (!is_usable(route, i, held) || (route->lanes[i].lane->is_accelerator && has_accelerator++) ||
+            tried & 1u << i)
             continue;
-        ns = tried & 1u << i ? -1 : expected_ns(route, &route->lanes[i], held, now);
-        if (ns >= 0 && (best < 0 || ns < best_ns)) {
-            best = (int)i;
+        if (left++ == 0)
+            attempt->i = i;
+        ns = expected_ns(route, &route->lanes[i], held, now);
+        if (ns >= 0 && (attempt->is_forced || ns < best_ns)) {
+            attempt->i = i;
+            attempt->is_forced = 0;
             best_ns = ns;
         }
     }
-    return best;
+    attempt->is_last = left == 1;
+    return left > 0;
+}
+
+/* After its time an open breaker lets one operation through. */
+static int take_trial(struct lane_state *lane, struct attempt *attempt, int64_t now)
+{
+    if (atomic_exchange(&lane->is_tried, 1))
+        return 0;
+    attempt->open_until_ns = lane->open_until_ns; /* the last trial may have ended just now */
+    attempt->is_trial = attempt->open_until_ns != 0 && now >= attempt->open_until_ns;
+    if (!attempt->is_trial)
+        lane->is_tried = 0;
+    return attempt->is_trial;
+}
+
+/* Puts the operation on its lane, unless another one has come first to try it. */
+static int enter(struct lane_state *lane, struct attempt *attempt, int64_t now)
+{
+    attempt->open_until_ns = lane->open_until_ns;
+    if (attempt->open_until_ns != 0 && !take_trial(lane, attempt, now) && !attempt->is_forced)
+        return 0;
+    attempt->others = lane->in_flight++;
+    return 1;
 }
 
 /* ---- what an operation teaches ---- */
 
-static void open_breaker(struct hw_route *route, struct lane_state *lane, int64_t now, const char *why)
+/* Once, however many operations were on the lane; while it is open, only by the one that tries the lane. */
+static void open_breaker(struct hw_route *route, struct lane_state *lane, const struct attempt *attempt,
+                         int64_t now, const char *why)
 {
-    int64_t ns = lane->open_ns;
+    int64_t seen = attempt->open_until_ns, ns = lane->open_ns;
+    char driver[DRIVER_SIZE];
 
-    lane->open_until_ns = now + ns;
+    if ((seen != 0 && !attempt->is_trial) ||
+        !atomic_compare_exchange_strong(&lane->open_until_ns, &seen, now + ns))
+        return;
     lane->open_ns = ns * 2 < OPEN_MAX_NS ? ns * 2 : OPEN_MAX_NS;
     lane->failures = 0;
     lane->stats->opened++;
     lane->stats->is_open = 1;
-    hw_log(route->hw, HW_LOG_WARN, "lane %s (%s) %s: not used for %d s", lane->lane->name, route->driver, why,
+    get_driver(route, driver);
+    hw_log(route->hw, HW_LOG_WARN, "lane %s (%s) %s: not used for %d s", lane->lane->name, driver, why,
            (int)(ns / 1000000000));
 }
 
+static void close_breaker(struct hw_route *route, struct lane_state *lane, const struct attempt *attempt)
+{
+    int64_t seen = attempt->open_until_ns;
+    char driver[DRIVER_SIZE];
+
+    if (!atomic_compare_exchange_strong(&lane->open_until_ns, &seen, 0))
+        return;
+    lane->since_open = 0;
+    lane->stats->is_open = 0;
+    get_driver(route, driver);
+    hw_log(route->hw, HW_LOG_INFO, "lane %s (%s) is back", lane->lane->name, driver);
+}
+
 static void learn_success(struct hw_route *route, struct lane_state *lane, const struct hw_held *held,
-                          unsigned others, int64_t took)
+                          const struct attempt *attempt, int64_t took)
 {
     size_t i = size_class(held);
-    int64_t width = lane->lane->is_accelerator ? 1 : route->cpus;
-    int64_t sample = others + 1 > width ? took * width / (others + 1) : took;
+    int64_t width = lane->lane->is_accelerator ? 1 : route->cpus, there = (int64_t)attempt->others + 1;
+    int64_t sample = there > width ? took * width / there : took;
     int64_t old = lane->by_size[i].service_ns;
 
     lane->stats->operations++;
@@ -419,77 +495,74 @@ static void learn_success(struct hw_route *route, struct lane_state *lane, const
     }
     if (lane->open_ns != OPEN_MIN_NS && ++lane->since_open >= TRUSTED)
         lane->open_ns = OPEN_MIN_NS;
-    if (lane->open_until_ns != 0) {
-        lane->open_until_ns = 0;
-        lane->since_open = 0;
-        lane->stats->is_open = 0;
-        hw_log(route->hw, HW_LOG_INFO, "lane %s (%s) is back", lane->lane->name, route->driver);
-    }
+    if (attempt->is_trial)
+        close_breaker(route, lane, attempt);
 }
 
-static void learn_failure(struct hw_route *route, struct lane_state *lane, unsigned others,
+static void learn_failure(struct hw_route *route, struct lane_state *lane, const struct attempt *attempt,
                           enum lane_result result, int64_t now)
 {
-    /* Whatever is wrong, the driver may have gone. */
-    route->probed_ns = 0;
+    if (result != LANE_BUSY)
+        route->probed_ns = 0; /* whatever is wrong, the driver may have gone */
     switch (result) {
     case LANE_BUSY:
         lane->stats->busy++;
-        if (others > 0) {
-            lane->depth = others;
+        if (attempt->others > 0) {
+            lane->depth = attempt->others;
             lane->since_busy = 0;
             return;
         }
         break;
     case LANE_SILENT:
         lane->stats->timeouts++;
-        open_breaker(route, lane, now, "gives no answer");
+        open_breaker(route, lane, attempt, now, "gives no answer");
         return;
     default:
         lane->stats->failures++;
         break;
     }
-    if (lane->open_until_ns != 0 || ++lane->failures >= FAILURES_MAX)
-        open_breaker(route, lane, now, "fails");
+    if (attempt->is_trial || ++lane->failures >= FAILURES_MAX)
+        open_breaker(route, lane, attempt, now, "fails");
 }
 
 /* ---- one operation ---- */
 
-/* Ten times what is usual, within bounds. */
-static unsigned timeout_ms(const struct hw_route *route, const struct lane_state *lane,
-                           const struct hw_held *held)
+/* Ten times what is usual, within bounds; a driver's first operations may take their time. */
+static unsigned timeout_ms(const struct lane_state *lane, const struct hw_held *held,
+                           const struct attempt *attempt)
 {
-    int64_t ms = lane->by_size[size_class(held)].service_ns * (lane->in_flight + 1) * 10 / 1000000;
+    int64_t service = lane->by_size[size_class(held)].service_ns,
+            ms = service * (lane->in_flight + 1) * 10 / 1000000;
 
-    if (held->raw == NULL || route->kernel_only)
+    if (attempt->is_last)
         return TIMEOUT_ONLY_MS;
-    return ms < TIMEOUT_MIN_MS ? TIMEOUT_MIN_MS : ms > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : (unsigned)ms;
+    if (service == 0 || ms > TIMEOUT_MAX_MS)
+        return TIMEOUT_MAX_MS;
+    return ms < TIMEOUT_MIN_MS ? TIMEOUT_MIN_MS : (unsigned)ms;
 }
 
-static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key, struct hw_op *op)
+static enum lane_result run(struct hw_route *route, const struct attempt *attempt, struct hw_key *key,
+                            struct hw_op *op)
 {
+    size_t i = attempt->i;
     struct lane_state *lane = &route->lanes[i];
     struct hw_held *held = key->held;
     enum lane_result result = LANE_FAILED;
     struct hw_attachment *attachment;
-    int is_trial = lane->open_until_ns != 0;
-    unsigned others = lane->in_flight++;
     int64_t begin = 0, end;
 
-    if (is_trial)
-        lane->is_tried = 1;
     stats_touch(route->stats);
     attachment = take_hold(route, i, held, &result);
     lane->last_ns = begin = now_ns();
     if (attachment != NULL) {
-        unsigned ms = timeout_ms(route, lane, held);
+        unsigned ms = timeout_ms(lane, held, attempt);
 
         if (lane->lane->is_accelerator)
             hw_fork_release(); /* it waits for a device, and what it locks meanwhile no child uses */
         result = lane->lane->operate(attachment->state, held, op->in, op->out, ms);
         if (lane->lane->is_accelerator)
             hw_fork_hold();
-        let_go(held, attachment);
+        let_go(held, i, attachment, result == LANE_FAILED || result == LANE_GONE);
     }
     end = now_ns();
     lane->in_flight--;
@@ -497,60 +570,100 @@ static enum lane_result run(struct hw_route *route, size_t i, struct hw_key *key
     if (result == LANE_OK && lane->lane->is_accelerator && !hw_rsa_check(key, op)) {
         OPENSSL_cleanse(op->out, op->out_size);
         lane->stats->wrong++;
-        open_breaker(route, lane, end, "gave a wrong result");
+        open_breaker(route, lane, attempt, end, "gave a wrong result");
         result = LANE_FAILED;
     } else if (result == LANE_OK) {
-        learn_success(route, lane, held, others, end - begin);
+        learn_success(route, lane, held, attempt, end - begin);
     } else if (result == LANE_KEY) {
         held->refused[i] = route->epoch;
     } else if (result != LANE_INPUT && result != LANE_GONE) {
-        learn_failure(route, lane, others, result, end);
+        learn_failure(route, lane, attempt, result, end);
     }
-    if (is_trial)
+    if (attempt->is_trial)
         lane->is_tried = 0;
     return result;
 }
 
-static int raise_none(struct hw_route *route, const struct hw_held *held, unsigned tried)
+/* Is it only that no lane takes the key? */
+static int is_refused(const struct hw_route *route, const struct hw_held *held, unsigned tried)
 {
+    unsigned epoch = route->epoch, refused = 0;
+    size_t i;
+
+    for (i = 0; i < route->count; i++)
+        refused |= (held->refused[i] == epoch ? 1u : 0) << i;
+    return refused != 0 && (tried & ~refused) == 0;
+}
+
+/* tried and busy: the lanes that were, and those of them that were full to the end. */
+static int raise_none(struct hw_route *route, const struct hw_held *held, unsigned tried, unsigned busy)
+{
+    int is_here = tried != 0 || is_refused(route, held, tried);
+    char driver[DRIVER_SIZE];
+
+    get_driver(route, driver);
     if (held->raw == NULL)
-        hw_raise(route->hw, tried != 0 ? HW_E_DEVICE : HW_E_NO_DEVICE,
+        hw_raise(route->hw, is_here ? HW_E_DEVICE : HW_E_NO_DEVICE,
                  "the kernel, which alone holds the key, %s",
-                 tried != 0 ? "could not use it (an accelerator that fails, or a key that is gone)"
-                            : "offers no way to use it here: see keyctl(2)");
-    else if (tried != 0)
-        hw_raise(route->hw, HW_E_DEVICE, "the accelerator %s failed, and lanes allows no other",
-                 route->driver);
+                 busy != 0 ? "has been too busy to use it for 10 s"
+                 : is_here ? "could not use it (an accelerator that fails, or a key that is gone)"
+                           : "offers no way to use it here: see keyctl(2)");
+    else if (is_here)
+        hw_raise(route->hw, HW_E_DEVICE, "the accelerator %s %s, and lanes allows no other", driver,
+                 busy != 0                        ? "has been full for 10 s"
+                 : is_refused(route, held, tried) ? "does not take this key"
+                                                  : "failed");
     else
         hw_raise(route->hw, HW_E_NO_DEVICE,
                  "lanes allows the accelerator only, and there is none: /proc/crypto has no driver for rsa "
-                 "but the "
-                 "kernel's own");
+                 "but the kernel's own");
     return 0;
+}
+
+/* A device whose queue is full tells nobody when there is room again. */
+static void wait_for_room(void)
+{
+    static const struct timespec wait = {0, 2000000};
+
+    hw_fork_release();
+    nanosleep(&wait, NULL);
+    hw_fork_hold();
 }
 
 static int operate(struct hw_route *route, struct hw_key *key, struct hw_op *op)
 {
-    unsigned tried = 0;
-    int i;
+    int64_t until = now_ns() + TIMEOUT_ONLY_MS * 1000000LL;
+    unsigned tried = 0, busy = 0; /* lanes; the busy ones have been tried, too */
 
     forget_parent(route);
     for (;;) {
         int64_t now = now_ns();
+        struct attempt attempt;
 
         look_around(route, now);
-        i = choose(route, key->held, tried, now);
-        if (i < 0)
-            return raise_none(route, key->held, tried);
-        switch (run(route, (size_t)i, key, op)) {
+        if (!choose(route, key->held, tried, now, &attempt)) {
+            if (busy == 0 || now >= until)
+                return raise_none(route, key->held, tried, busy);
+            wait_for_room();
+            tried &= ~busy;
+            busy = 0;
+            continue;
+        }
+        if (!enter(&route->lanes[attempt.i], &attempt, now))
+            continue;
+        switch (run(route, &attempt, key, op)) {
         case LANE_OK:
             return 1;
         case LANE_INPUT:
             hw_raise(route->hw, HW_E_BAD_INPUT,
                      "RSA private operation: input out of range, not below the modulus");
             return 0;
+        case LANE_BUSY:
+            busy |= 1u << attempt.i;
+            tried |= busy;
+            break;
         default:
-            tried |= 1u << i;
+            tried |= 1u << attempt.i;
         }
     }
 }
@@ -567,22 +680,24 @@ int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *o
 
 void hw_route_print(struct hw_route *route, void (*print)(void *arg, const char *line), void *arg)
 {
-    char line[256];
+    char line[256], driver[DRIVER_SIZE];
     size_t i;
 
+    hw_fork_hold();
     look_around(route, now_ns());
+    get_driver(route, driver);
+    hw_fork_release();
     for (i = 0; i < route->count; i++) {
         const struct lane_state *lane = &route->lanes[i];
         const char *how = lane->is_wanted ? "" : ", not in use (lanes)";
 
         if (!lane->lane->is_accelerator)
             continue;
-        if (lane->is_there && route->driver[0] != '\0')
-            snprintf(line, sizeof(line), "%s: the kernel's RSA driver %s%s", lane->lane->name, route->driver,
-                     how);
+        if (lane->is_there && *driver != '\0')
+            snprintf(line, sizeof(line), "%s: the kernel's RSA driver %s%s", lane->lane->name, driver, how);
         else
             snprintf(line, sizeof(line), "%s: no RSA accelerator%s", lane->lane->name,
-                     route->driver[0] != '\0' ? " by this way" : "");
+                     *driver != '\0' ? " by this way" : "");
         print(arg, line);
     }
 }

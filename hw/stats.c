@@ -32,6 +32,17 @@ struct stats {
     char path[PATH_MAX];
 };
 
+/* Makes room for the file's pages: to write to one that the file system has no room for ends the process. */
+static int reserve(int fd, size_t size)
+{
+    int error;
+
+    do
+        error = posix_fallocate(fd, 0, (off_t)size);
+    while (error == EINTR);
+    return error == 0;
+}
+
 /* NULL: not there. */
 static struct page *map_file(const char *path, int *fd)
 {
@@ -41,7 +52,7 @@ static struct page *map_file(const char *path, int *fd)
     *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (*fd < 0)
         return NULL;
-    if (flock(*fd, LOCK_SH | LOCK_NB) == 0 && ftruncate(*fd, sizeof(*page)) == 0)
+    if (flock(*fd, LOCK_SH | LOCK_NB) == 0 && reserve(*fd, sizeof(*page)))
         page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
     if (page != MAP_FAILED)
         return page;
