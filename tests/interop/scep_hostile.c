@@ -44,7 +44,7 @@ static X509 *make(const char *cn, X509_NAME *subject, EVP_PKEY *public, const st
     unsigned char serial[8];
 
     RAND_bytes(serial, sizeof(serial));
-    serial[0] &= 0x7f;
+    serial[0] = (serial[0] & 0x7f) | 0x40; /* a DER INTEGER has no zero too many in front */
     constraints->ca = is_ca ? 0xff : 0;
     if (subject != NULL)
         X509_set_subject_name(x509, subject);

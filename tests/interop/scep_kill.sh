@@ -21,6 +21,8 @@ scep_write device subject=/CN=first tid=first challenge="$(signet "$SCEP_MENU ot
 begin=$(now)
 scep_send device
 duration=$(($(now) - begin))
+# Around where the issue was met last: later after a kill that came before it, earlier after one that came too late.
+moment=$((duration / 2)) step=$((duration / 16 + 1))
 after=0 before=0
 for ((round = 0; before < WANTED || after < WANTED; round++)); do
     ((round < 400)) || die "killed $before times before the issue and $after times between issue and reply in $round rounds (SEED=$SEED)"
@@ -28,13 +30,19 @@ for ((round = 0; before < WANTED || after < WANTED; round++)); do
     scep_write device subject=/CN=device$round tid=$round challenge="$password"
     curl --silent --output "$T/device.reply" --max-time 20 --data-binary "@$T/device.msg" "$SCEP_URL?operation=PKIOperation" &
     client=$!
-    sleep "$(printf '0.%06d' $((duration * (RANDOM % 120) / 100 % 1000000)))"
+    sleep "$(printf '0.%06d' $((moment * (70 + RANDOM % 60) / 100 % 1000000)))"
     kill -9 "$SCEP_PID"
     wait "$SCEP_PID" 2>/dev/null || :
     answered=yes
     wait $client || answered=no
     issued=$(db "SELECT count(*) FROM certificate WHERE subject = 'CN=device$round'")
-    if [ $answered = no ]; then if [ "$issued" = 1 ]; then after=$((after + 1)); else before=$((before + 1)); fi; fi
+    if [ $answered = yes ]; then
+        moment=$((moment > step ? moment - step : moment / 2 + 1))
+    elif [ "$issued" = 1 ]; then
+        after=$((after + 1))
+    else
+        before=$((before + 1)) moment=$((moment + step))
+    fi
     [ "$answered $issued" != "yes 0" ] || die "round $round (SEED=$SEED): an answer, and no certificate"
     scep_serve >"$OUT"
     for try in 1 2; do
