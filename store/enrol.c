@@ -121,7 +121,8 @@ static void issuer_name(char *name, size_t size, X509 *x509)
         OPENSSL_strlcpy(name, "issuer", size);
 }
 
-/* One that is not here yet joins, untrusted. Not by import: no template waits for it. Within a transaction. */
+/* One that is not here yet joins, untrusted. Not by import: no template waits for it. Within a transaction.
+ */
 static int put_issuer(struct store *store, X509 *x509)
 {
     struct store_cert *cert = store_template_new(), *here = NULL;
