@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One HTTPS exchange with the server, by libcurl, over a connection that is kept (RFC 8555 section 6.1). */
 #include "private.h"
+#include "tools/http/client.h"
 
-#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -10,12 +10,12 @@
 #define BODY_MAX    (1 << 20)
 #define HEADERS_MAX 200
 #define HEADER_MAX  4096
-#define CONNECT_S   15L
 #define EXCHANGE_S  90L
 
 struct transfer {
     struct acme *acme;
     struct acme_response *response;
+    struct http_client_cancel cancel;
     size_t size; /* of body's memory */
     unsigned headers;
     int is_too_large;
@@ -132,17 +132,6 @@ int64_t acme_retry_after(const char *text, int64_t now)
 
 /* ---- the exchange ---- */
 
-static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
-{
-    struct acme *acme = arg;
-
-    (void)total;
-    (void)now;
-    (void)up_total;
-    (void)up_now;
-    return acme->config.is_cancelled(acme->config.arg);
-}
-
 static void set_options(struct transfer *transfer, const char *method, const char *url, const char *body,
                         struct curl_slist *headers, char *why)
 {
@@ -150,20 +139,13 @@ static void set_options(struct transfer *transfer, const char *method, const cha
 
     /* All anew, but for the connection and what is known of the host. */
     curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    http_client_begin(curl, url, "https", why);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, EXCHANGE_S);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "signet/" SIGNET_VERSION);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer->acme);
+    http_client_cancel(curl, &transfer->cancel);
     acme_roots_use(transfer->acme);
     if (strcmp(method, "HEAD") == 0)
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -218,7 +200,8 @@ int acme_exchange(struct acme *acme, const char *method, const char *url, const 
 {
     struct curl_slist *headers =
         body != NULL ? curl_slist_append(NULL, "Content-Type: application/jose+json") : NULL;
-    struct transfer transfer = {.acme = acme, .response = response};
+    struct transfer transfer = {
+        .acme = acme, .response = response, .cancel = {acme->config.is_cancelled, acme->config.arg}};
     char why[CURL_ERROR_SIZE] = "";
     CURLcode code;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* /tool fetch, and downloads for other commands. */
 #include "fetch.h"
+#include "tools/http/client.h"
 
-#include <curl/curl.h>
 #include <limits.h>
 #include <string.h>
 
@@ -32,39 +32,31 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
-static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+static int is_cancelled(void *arg)
 {
     (void)arg;
-    (void)total;
-    (void)now;
-    (void)up_total;
-    (void)up_now;
     return console_interrupted;
 }
 
 static void set_options(struct console *console, CURL *curl, const char *url,
                         const struct fetch_options *options, struct fetched *fetched, char *why)
 {
+    static const struct http_client_cancel cancel = {is_cancelled, NULL};
     char bundle[PATH_MAX];
 
     snprintf(bundle, sizeof(bundle), "%.4000s/trust/fetch/bundle.pem", store_home(console->store));
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    http_client_begin(curl, url, "http,https", why);
+    http_client_cancel(curl, &cancel);
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR,
                      strncasecmp(url, "https:", 6) == 0 ? "https" : "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "signet/" SIGNET_VERSION);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, fetched);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_CAINFO, bundle);
     curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, options->check ? 1L : 0L);

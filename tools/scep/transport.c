@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* SCEP's HTTP on the client's side (RFC 8894 section 4.1), by libcurl. */
 #include "client_private.h"
+#include "tools/http/client.h"
 
-#include <curl/curl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CONNECT_S  15L
 #define EXCHANGE_S 120L /* a server may have to wait for its TPM */
 
 int scep_raise(struct scep_client *client, const char *format, ...)
@@ -44,17 +43,6 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
-static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
-{
-    struct scep_client *client = arg;
-
-    (void)total;
-    (void)now;
-    (void)up_total;
-    (void)up_now;
-    return client->config.is_cancelled(client->config.arg);
-}
-
 /* The URL with its query; the caller's (OPENSSL_free). */
 static char *make_url(struct scep_client *client, const char *operation, const char *message)
 {
@@ -72,23 +60,17 @@ static char *make_url(struct scep_client *client, const char *operation, const c
 }
 
 static void set_options(struct scep_client *client, const char *url, const unsigned char *post,
-                        size_t post_len, struct curl_slist *headers, struct scep_body *body, char *why)
+                        size_t post_len, struct curl_slist *headers, const struct http_client_cancel *cancel,
+                        struct scep_body *body, char *why)
 {
     CURL *curl = client->curl;
 
     curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    http_client_begin(curl, url, "http,https", why);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, EXCHANGE_S);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "signet/" SIGNET_VERSION);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
+    http_client_cancel(curl, cancel);
     curl_easy_setopt(curl, CURLOPT_CAINFO, client->config.ca_file);
     curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     if (post == NULL)
@@ -103,6 +85,7 @@ int scep_transfer(struct scep_client *client, const char *operation, const char 
 {
     struct curl_slist *headers =
         post != NULL ? curl_slist_append(NULL, "Content-Type: application/x-pki-message") : NULL;
+    const struct http_client_cancel cancel = {client->config.is_cancelled, client->config.arg};
     char why[CURL_ERROR_SIZE] = "", *url = make_url(client, operation, message), *type = NULL;
     CURLcode code = CURLE_OUT_OF_MEMORY;
     long status = 0;
@@ -110,7 +93,7 @@ int scep_transfer(struct scep_client *client, const char *operation, const char 
 
     *body = (struct scep_body){0};
     if (url != NULL) {
-        set_options(client, url, post, post_len, headers, body, why);
+        set_options(client, url, post, post_len, headers, &cancel, body, why);
         code = curl_easy_perform(client->curl);
         curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &type);
