@@ -308,7 +308,9 @@ static enum lane_result afalg_operate(void *attached, struct hw_held *held, cons
         operation_free(operation, held->size); /* what it has been sent must not meet the next input */
         return result;
     }
+    hw_fork_release(); /* while it waits; not where the lists change, which a child goes through */
     answered = aio_wait(operation->aio, timeout_ms, &length);
+    hw_fork_hold();
     if (answered != 1) {
         put_late(key, operation);
         return LANE_SILENT;

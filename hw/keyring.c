@@ -225,6 +225,7 @@ static enum lane_result decrypt(struct hw_workers *workers, key_serial_t serial,
 {
     struct decrypt_job *job = OPENSSL_zalloc(sizeof(*job) + 2 * held->size);
     enum lane_result result = LANE_BUSY;
+    enum hw_job_end end;
 
     if (job == NULL)
         return LANE_FAILED;
@@ -232,7 +233,10 @@ static enum lane_result decrypt(struct hw_workers *workers, key_serial_t serial,
     job->serial = serial;
     job->size = held->size;
     memcpy(job->data, in, held->size);
-    switch (hw_workers_run(workers, &job->job, timeout_ms)) {
+    hw_fork_release(); /* while it waits: no child uses its parent's workers */
+    end = hw_workers_run(workers, &job->job, timeout_ms);
+    hw_fork_hold();
+    switch (end) {
     case HW_JOB_ABANDONED:
         return LANE_SILENT;
     case HW_JOB_NO_WORKER:
@@ -250,11 +254,8 @@ static enum lane_result decrypt(struct hw_workers *workers, key_serial_t serial,
 /* Has the kernel been given the key anew, under another number than this one? */
 static int is_found_anew(struct hw_held *held, key_serial_t old)
 {
-    int32_t serial;
+    int32_t serial = hw_kernel_key_find(held->hw, held->held_pub);
 
-    hw_fork_hold();
-    serial = hw_kernel_key_find(held->hw, held->held_pub);
-    hw_fork_release();
     if (serial == 0 || serial == old)
         return 0;
     held->serial = serial;

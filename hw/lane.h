@@ -54,7 +54,9 @@ struct hw_lane {
     /* What the lane keeps for a key. Sets *result if it returns NULL. */
     void *(*attach)(const struct hw_held *held, const char *driver, enum lane_result *result);
     void (*detach)(void *attached);
-    /* in and out have held->size bytes. Any number of threads at once. */
+    /* in and out have held->size bytes. Any number of threads at once, each between hw_fork_hold and
+     * hw_fork_release: a lane that waits for a device lets forks pass meanwhile, with nothing half changed that
+     * detach would meet in a child. */
     enum lane_result (*operate)(void *attached, struct hw_held *held, const unsigned char *in,
                                 unsigned char *out, unsigned timeout_ms);
 };

@@ -557,11 +557,7 @@ static enum lane_result run(struct hw_route *route, const struct attempt *attemp
     if (attachment != NULL) {
         unsigned ms = timeout_ms(lane, held, attempt);
 
-        if (lane->lane->is_accelerator)
-            hw_fork_release(); /* it waits for a device, and what it locks meanwhile no child uses */
         result = lane->lane->operate(attachment->state, held, op->in, op->out, ms);
-        if (lane->lane->is_accelerator)
-            hw_fork_hold();
         let_go(held, i, attachment, result == LANE_FAILED || result == LANE_GONE);
     }
     end = now_ns();

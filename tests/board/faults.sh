@@ -52,15 +52,17 @@ umount "$T/full"
 total=0
 for fault in "wrong 20" "crt 20"; do
     silicon "$fault"
-    made=0
+    made=0 given=0
     before=$(faults)
-    until ((made >= 5000)); do
+    # Most signatures are the CPU's once the breaker is open, so how often it lies is up to how fast the CPU is.
+    until ((made >= 5000 && given >= 10)); do
+        ((made < 50000)) || die "it lied only $given times in $made signatures: $fault"
         load "it lies: $fault" 5
         made=$((made + SIGNATURES))
+        given=$(($(faults) - before))
     done
     total=$((total + made))
-    given=$(($(faults) - before))
-    more "it lied $given times: $fault" "$given" 9
+    echo "ok: it lied $given times: $fault"
 done
 more "signatures by a liar" $total 9999
 # A lane that is not used counts as twice as fast after each second: it comes to it.
