@@ -48,11 +48,14 @@ port=$(free_port)
 MAIN='worker_processes 1;' nginx_conf "$port" "$live/fullchain.pem" "$live/key.pem"
 nginx_start
 wait_port "$port"
-# Prints the serial number of each certificate that it is served, or what went wrong.
+# Prints the serial number of each certificate that it is served, or what went wrong. A handshake counts when it is
+# complete and the chain is good: a worker of nginx's that is replaced closes connections that have sent no request yet,
+# as these do not, without a word, and s_client then ends with 1.
 client() {
     while [ ! -e "$T/enough" ]; do
-        if plain_openssl s_client -connect "127.0.0.1:$port" -CAfile "$T/root.pem" -verify_return_error \
-            -verify_ip 127.0.0.1 </dev/null >"$T/handshake" 2>&1; then
+        plain_openssl s_client -connect "127.0.0.1:$port" -CAfile "$T/root.pem" -verify_return_error \
+            -verify_ip 127.0.0.1 </dev/null >"$T/handshake" 2>&1 || :
+        if grep -q '^New, TLSv1.3' "$T/handshake" && grep -q '^Verify return code: 0 (ok)' "$T/handshake"; then
             plain_openssl x509 -noout -serial -in "$T/handshake"
         else
             echo FAILED
@@ -78,8 +81,8 @@ for renewal in 1 2 3; do
 done
 touch "$T/enough"
 wait "$client" "$timer"
-if grep -m 1 -A 20 FAILED "$T/client.log"; then die "a request failed"; fi
-echo "ok: $(wc -l <"$T/client.log") requests, none failed"
+if grep -m 1 -A 20 FAILED "$T/client.log"; then die "a handshake failed"; fi
+echo "ok: $(wc -l <"$T/client.log") handshakes, none failed"
 served() { plain_openssl s_client -connect "127.0.0.1:$port" </dev/null 2>/dev/null | plain_openssl x509 -noout -fingerprint; }
 wait_until "the last one is served" eval '[ "$(served)" = "$(plain_openssl x509 -noout -fingerprint -in "$live/fullchain.pem")" ]'
 if grep -E 'FAILED|failure' "$T/timer.log"; then die "acme-renew failed"; fi
