@@ -36,7 +36,7 @@ static int add(struct store *store, const struct store_cert *ca, EVP_PKEY *pkey,
     ok = x509 != NULL && store_cert_describe(store, cert, x509);
     cert->ca = ca->id;
     cert->key = ca->key;
-    ok = ok && store_cert_insert(store, cert);
+    ok = ok && store_cert_insert(store, cert, x509);
     X509_free(x509);
     store_cert_free(cert);
     return ok;

@@ -181,11 +181,11 @@ struct store_cert *store_cert_get(struct store *store, const struct store_query 
     char sql[2048];
 
     select_sql(sql, sizeof(sql), query->id != 0 ? "WHERE c.id = ?" : "WHERE c.name = ?");
-    stmt = query->id != 0 ? store_prepare(store, sql, "i", query->id)
-                          : store_prepare(store, sql, "t", query->name);
+    stmt = query->id != 0 ? store_prepare_again(store, sql, "i", query->id)
+                          : store_prepare_again(store, sql, "t", query->name);
     if (stmt != NULL && store_step(store, stmt) == 1)
         cert = read_record(stmt);
-    sqlite3_finalize(stmt);
+    store_done(stmt);
     return cert;
 }
 
@@ -252,15 +252,14 @@ struct derived {
     int64_t subject_hash, issuer_hash;
 };
 
-static int derive(struct store *store, const struct store_cert *cert, struct derived *derived)
+static int derive(struct store *store, const struct store_cert *cert, X509 *x509, struct derived *derived)
 {
     unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
     OSSL_LIB_CTX *libctx = store_crypto(store);
-    X509 *x509 = libctx != NULL ? store_cert_x509(store, cert) : NULL;
     size_t md_len = 0;
     int len, ok = 0;
 
-    if (x509 == NULL)
+    if (libctx == NULL)
         return 0;
     len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
     if (len > 0 && EVP_Q_digest(libctx, "SHA256", "provider=default", der, (size_t)len, md, &md_len)) {
@@ -272,22 +271,21 @@ static int derive(struct store *store, const struct store_cert *cert, struct der
     if (!ok)
         store_raise_ssl(store, "certificate %s", cert->text[STORE_NAME]);
     OPENSSL_free(der);
-    X509_free(x509);
     return ok;
 }
 
-/* INSERT or UPDATE with all columns; the statement's first parameters are the texts. */
-static int write_record(struct store *store, const struct store_cert *cert, int is_new, int64_t *id)
+/* INSERT or, with id NULL, UPDATE with all columns; the statement's first parameters are the texts. */
+static int write_record(struct store *store, const struct store_cert *cert, X509 *x509, int64_t *id)
 {
     static const char others[] =
         "days_valid, path_length, is_authority, is_trusted, not_before, not_after, key, "
         "ca, der, key_fingerprint, subject_hash, issuer_hash";
     struct derived derived = {0};
     sqlite3_stmt *stmt;
-    int i, n, ok;
+    int i, n, ok, is_new = id != NULL;
     char sql[2048];
 
-    if (cert->der != NULL && !derive(store, cert, &derived))
+    if (x509 != NULL && !derive(store, cert, x509, &derived))
         return 0;
     OPENSSL_strlcpy(sql, is_new ? "INSERT INTO certificate (" : "UPDATE certificate SET (", sizeof(sql));
     for (i = 0; i < STORE_TEXTS; i++) {
@@ -325,7 +323,7 @@ static int write_record(struct store *store, const struct store_cert *cert, int 
     if (!is_new)
         sqlite3_bind_int64(stmt, n + 6, cert->id);
     ok = store_step(store, stmt) == 0;
-    if (ok && id != NULL)
+    if (ok && is_new)
         *id = sqlite3_last_insert_rowid(store->db);
     sqlite3_finalize(stmt);
     OPENSSL_free(derived.key_fingerprint);
@@ -378,19 +376,20 @@ int store_template_add(struct store *store, struct store_cert *cert)
         ok = name != NULL && store_cert_set_text(cert, STORE_NAME, name);
         OPENSSL_free(name);
     }
-    ok = ok && check_new_name(store, cert->text[STORE_NAME], 0) && write_record(store, cert, 1, &cert->id) &&
+    ok = ok && check_new_name(store, cert->text[STORE_NAME], 0) &&
+         write_record(store, cert, NULL, &cert->id) &&
          store_log(store, "certificate,info", "template %s added", cert->text[STORE_NAME]);
     return store_end(store, ok);
 }
 
-int store_cert_insert(struct store *store, struct store_cert *cert)
+int store_cert_insert(struct store *store, struct store_cert *cert, X509 *x509)
 {
-    return check_new_name(store, cert->text[STORE_NAME], 0) && write_record(store, cert, 1, &cert->id);
+    return check_new_name(store, cert->text[STORE_NAME], 0) && write_record(store, cert, x509, &cert->id);
 }
 
-int store_cert_write(struct store *store, const struct store_cert *cert)
+int store_cert_write(struct store *store, const struct store_cert *cert, X509 *x509)
 {
-    return check_new_name(store, cert->text[STORE_NAME], cert->id) && write_record(store, cert, 0, NULL);
+    return check_new_name(store, cert->text[STORE_NAME], cert->id) && write_record(store, cert, x509, NULL);
 }
 
 int store_cert_update(struct store *store, const struct store_cert *cert)
@@ -402,7 +401,7 @@ int store_cert_update(struct store *store, const struct store_cert *cert)
         return 0;
     was_trusted = store_number(store, 0, "SELECT is_trusted FROM certificate WHERE id = ?", "i", cert->id);
     if (cert->der == NULL)
-        ok = store_cert_write(store, cert);
+        ok = store_cert_write(store, cert, NULL);
     else
         ok = check_new_name(store, cert->text[STORE_NAME], cert->id) &&
              store_run(store, "UPDATE certificate SET name = ?, is_trusted = ?, trust_store = ? WHERE id = ?",

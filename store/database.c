@@ -209,8 +209,19 @@ static sqlite3_stmt *prepare_again(struct store *store, const char *sql, const c
     return NULL;
 }
 
+sqlite3_stmt *store_prepare_again(struct store *store, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *stmt;
+    va_list args;
+
+    va_start(args, types);
+    stmt = prepare_again(store, sql, types, args);
+    va_end(args);
+    return stmt;
+}
+
 /* Nothing of what was bound stays. */
-static void done(sqlite3_stmt *stmt)
+void store_done(sqlite3_stmt *stmt)
 {
     if (stmt == NULL)
         return;
@@ -265,7 +276,7 @@ int store_run(struct store *store, const char *sql, const char *types, ...)
     stmt = prepare_again(store, sql, types, args);
     va_end(args);
     ok = stmt != NULL && store_step(store, stmt) >= 0;
-    done(stmt);
+    store_done(stmt);
     return ok;
 }
 
@@ -284,7 +295,7 @@ int64_t store_number(struct store *store, int64_t missing, const char *sql, cons
         if (row >= 0)
             number = row ? sqlite3_column_int64(stmt, 0) : missing;
     }
-    done(stmt);
+    store_done(stmt);
     return number;
 }
 

@@ -137,7 +137,7 @@ static int put_issuer(struct store *store, X509 *x509)
         ok = name != NULL && store_cert_set_text(cert, STORE_NAME, name) &&
              store_cert_set_text(cert, STORE_TRUST_STORE, "all") &&
              (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 &&
-             store_cert_insert(store, cert);
+             store_cert_insert(store, cert, x509);
     }
     OPENSSL_free(name);
     store_cert_free(here);
@@ -186,7 +186,7 @@ static int put_certificate(struct store *store, int64_t id, const char *key, X50
         ok = cert->key > 0 &&
              (key == NULL || store_run(store, "UPDATE key SET name = NULL WHERE id = ?", "i", cert->key));
     }
-    ok = ok && store_cert_write(store, cert) && store_key_sweep(store) &&
+    ok = ok && store_cert_write(store, cert, x509) && store_key_sweep(store) &&
          (!cert->is_trusted || store_trust_touch(store)) &&
          store_log(store, "certificate,info", "certificate %s issued by %.200s", cert->text[STORE_NAME],
                    cert->text[STORE_ISSUER]);

@@ -79,7 +79,7 @@ static int put_certificate(struct store *store, struct store_import *import, con
         if (ok) {
             cert->id = template;
             cert->key = before->key;
-            ok = store_cert_write(store, cert);
+            ok = store_cert_write(store, cert, x509);
         }
         store_cert_free(before);
     } else if (ok) {
@@ -89,7 +89,7 @@ static int put_certificate(struct store *store, struct store_import *import, con
                                  import->trust_store != NULL ? import->trust_store : "all");
         if (ok && X509_get0_pubkey(x509) != NULL)
             ok = (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0;
-        ok = ok && store_cert_insert(store, cert);
+        ok = ok && store_cert_insert(store, cert, x509);
     }
     import->certificates += ok;
 out:

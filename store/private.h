@@ -22,7 +22,7 @@ struct store {
     int has_failed; /* something within the transaction has */
     OSSL_LIB_CTX *libctx;
     struct verifier *verifier;                  /* made when a flag needs it, dropped when anything changes */
-    sqlite3_stmt *statements[STORE_STATEMENTS]; /* database.c: prepared, of store_run and store_number */
+    sqlite3_stmt *statements[STORE_STATEMENTS]; /* database.c: prepared, of store_prepare_again */
     unsigned statements_next;
 };
 
@@ -42,6 +42,10 @@ int store_is_in(const char *value, const char *const values[]);
 /* A statement with its parameters bound. types has a letter for each: i int64_t, t text (NULL is SQL's NULL),
  * b blob (pointer and size_t). NULL: said why. The caller ends it with sqlite3_finalize. */
 sqlite3_stmt *store_prepare(struct store *store, const char *sql, const char *types, ...);
+/* The same, kept prepared for the next time. Whoever gets it runs it to its end, before anybody else could
+ * want the same statement, and ends it with store_done. */
+sqlite3_stmt *store_prepare_again(struct store *store, const char *sql, const char *types, ...);
+void store_done(sqlite3_stmt *stmt);
 /* Steps: 1 a row, 0 the end, -1 failed and said why. */
 int store_step(struct store *store, sqlite3_stmt *stmt);
 /* Runs a statement that gives no rows. */
@@ -77,9 +81,10 @@ char *store_bio_text(BIO *bio);
 
 /* Fills the fields that an X509 tells. */
 int store_cert_describe(struct store *store, struct store_cert *cert, X509 *x509);
-/* Inserts a certificate and finds its key and its CA; sets id. */
-int store_cert_insert(struct store *store, struct store_cert *cert);
-int store_cert_write(struct store *store, const struct store_cert *cert);
+/* Inserts a certificate that store_cert_describe has filled from x509; sets id. */
+int store_cert_insert(struct store *store, struct store_cert *cert, X509 *x509);
+/* The same in the place of what has this id. x509 is NULL for a template. */
+int store_cert_write(struct store *store, const struct store_cert *cert, X509 *x509);
 X509 *store_cert_x509(struct store *store, const struct store_cert *cert);
 /* A name that is free: wanted, or wanted_1, … The caller's. */
 char *store_free_name(struct store *store, const char *wanted);

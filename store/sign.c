@@ -61,8 +61,8 @@ static int save(struct store *store, struct store_cert *cert, const struct resul
     if (ok && result->pem != NULL)
         ok = (cert->key = store_key_insert(store, result->pkey, result->pem, NULL)) > 0;
     cert->ca = ca != NULL ? ca->id : cert->id;
-    ok = ok && store_cert_describe(store, cert, result->x509) && store_cert_write(store, cert) &&
-         (!cert->is_trusted || store_trust_touch(store)) &&
+    ok = ok && store_cert_describe(store, cert, result->x509) &&
+         store_cert_write(store, cert, result->x509) && (!cert->is_trusted || store_trust_touch(store)) &&
          store_log(store, "certificate,info", "certificate %s signed by %s", cert->text[STORE_NAME],
                    ca != NULL ? ca->text[STORE_NAME] : "itself");
     return store_end(store, ok);
