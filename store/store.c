@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define BUSY_MS 10000
+#include <time.h>
 
 /* ---- errors ---- */
 
@@ -113,6 +112,27 @@ static int make_home(struct store *store)
     return ok;
 }
 
+/* Ten seconds in all. SQLite's own handler sleeps tens of milliseconds soon, where a transaction takes one.
+ */
+static int wait_for_lock(void *arg, int tries)
+{
+    static const struct {
+        int tries;
+        long us;
+    } steps[] = {{50, 200}, {100, 2000}, {450, 22000}};
+    size_t i;
+
+    (void)arg;
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (tries < steps[i].tries) {
+            nanosleep(&(struct timespec){.tv_nsec = steps[i].us * 1000}, NULL);
+            return 1;
+        }
+        tries -= steps[i].tries;
+    }
+    return 0;
+}
+
 static int open_database(struct store *store)
 {
     /* EXTRA: what is committed outlasts a power cut; with FULL the journal could come back and undo it. */
@@ -131,7 +151,7 @@ static int open_database(struct store *store)
     umask(mask);
     if (rc != SQLITE_OK)
         return store_raise_db(store);
-    sqlite3_busy_timeout(store->db, BUSY_MS);
+    sqlite3_busy_handler(store->db, wait_for_lock, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
         /* A server writes often: to make and remove a file each time costs as much as what is in it. */
