@@ -106,8 +106,8 @@ int managed_lock(struct managed_host *host)
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     if (fd >= 0 && errno == EWOULDBLOCK)
-        managed_raise(
-            host, "another signet is working on ACME certificates of this store: try again when it is done");
+        managed_raise(host, "another signet is working on ACME or SCEP certificates of this store: try again "
+                            "when it is done");
     else
         managed_raise(host, "%s: %s", path, strerror(errno));
     if (fd >= 0)
