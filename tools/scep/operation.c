@@ -9,7 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Many decisions at once are all logged; a flood is not. */
 #define LOG_LINES_A_SECOND 10
+#define LOG_LINES_MAX      50
 
 /* ---- what the files share ---- */
 
@@ -22,15 +24,20 @@ static int make_line(struct scep_server *server, const struct front_request *req
     char text[400], *p;
 
     if (now != server->log_second) {
+        int64_t more = now > server->log_second ? (now - server->log_second) * LOG_LINES_A_SECOND : 0;
+
+        server->log_lines =
+            more < LOG_LINES_MAX - server->log_lines ? server->log_lines + (unsigned)more : LOG_LINES_MAX;
         if (server->log_left_out > 0)
             store_log(server->store, "scep,warning", "scep: %u lines left out", server->log_left_out);
         server->log_second = now;
-        server->log_lines = server->log_left_out = 0;
+        server->log_left_out = 0;
     }
-    if (++server->log_lines > LOG_LINES_A_SECOND) {
+    if (server->log_lines == 0) {
         server->log_left_out++;
         return 0;
     }
+    server->log_lines--;
     vsnprintf(text, sizeof(text), format, args);
     for (p = text; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)

@@ -19,9 +19,10 @@
 struct scep_server {
     struct store *store;  /* of this thread */
     OSSL_LIB_CTX *libctx; /* of the store's keys */
-    /* Of the log, so that a flood does not fill it: lines in this second, and those left out. */
-    int64_t log_second;
+    /* Of the log, so that a flood does not fill it: lines that may still come, since when, and those left
+     * out. */
     unsigned log_lines, log_left_out;
+    int64_t log_second;
 };
 
 /* An entry, as its settings are. */
