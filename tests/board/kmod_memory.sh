@@ -17,7 +17,7 @@ if [[ -z ${SIGNET_BOARD:-} ]]; then
             kill -0 "$board" 2>/dev/null || die "the board has ended before: $1"
             sleep 0.2
         done
-        FOUND=$("$BUILD/tests/board/kmod_search" "$T/key.pem" "$T/memory") || die "the memory can't be searched"
+        FOUND=$("$BUILD/tests/board/kmod_search" "$T/key.pem" "$T/memory" 2>"$OUT") || die "the memory can't be searched"
         touch "$T/board/$1.searched"
     }
     found before
@@ -26,6 +26,7 @@ if [[ -z ${SIGNET_BOARD:-} ]]; then
     ((FOUND > 0)) || die "the key is not found while it is held"
     echo "ok: parts of the key while it is held: $FOUND"
     found closed
+    [[ $FOUND = 0 ]] || cat "$OUT" >&2
     equal "parts of the key after its sockets are closed" "$FOUND" 0
     check "the board" wait "$board"
     exit
