@@ -252,26 +252,16 @@ struct derived {
     int64_t subject_hash, issuer_hash;
 };
 
-static int derive(struct store *store, const struct store_cert *cert, X509 *x509, struct derived *derived)
+static int derive(struct store *store, X509 *x509, struct derived *derived)
 {
-    unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
     OSSL_LIB_CTX *libctx = store_crypto(store);
-    size_t md_len = 0;
-    int len, ok = 0;
 
     if (libctx == NULL)
         return 0;
-    len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
-    if (len > 0 && EVP_Q_digest(libctx, "SHA256", "provider=default", der, (size_t)len, md, &md_len)) {
-        derived->key_fingerprint = store_hex(md, md_len, 0);
-        derived->subject_hash = (int64_t)X509_NAME_hash_ex(X509_get_subject_name(x509), libctx, NULL, NULL);
-        derived->issuer_hash = (int64_t)X509_NAME_hash_ex(X509_get_issuer_name(x509), libctx, NULL, NULL);
-        ok = derived->key_fingerprint != NULL;
-    }
-    if (!ok)
-        store_raise_ssl(store, "certificate %s", cert->text[STORE_NAME]);
-    OPENSSL_free(der);
-    return ok;
+    derived->key_fingerprint = store_spki_fingerprint(store, X509_get_X509_PUBKEY(x509));
+    derived->subject_hash = (int64_t)X509_NAME_hash_ex(X509_get_subject_name(x509), libctx, NULL, NULL);
+    derived->issuer_hash = (int64_t)X509_NAME_hash_ex(X509_get_issuer_name(x509), libctx, NULL, NULL);
+    return derived->key_fingerprint != NULL;
 }
 
 /* INSERT or, with id NULL, UPDATE with all columns; the statement's first parameters are the texts. */
@@ -285,7 +275,7 @@ static int write_record(struct store *store, const struct store_cert *cert, X509
     int i, n, ok, is_new = id != NULL;
     char sql[2048];
 
-    if (x509 != NULL && !derive(store, cert, x509, &derived))
+    if (x509 != NULL && !derive(store, x509, &derived))
         return 0;
     OPENSSL_strlcpy(sql, is_new ? "INSERT INTO certificate (" : "UPDATE certificate SET (", sizeof(sql));
     for (i = 0; i < STORE_TEXTS; i++) {

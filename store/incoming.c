@@ -128,7 +128,8 @@ int store_incoming_parse(struct store *store, const unsigned char *der, size_t l
     else if (X509_REQ_verify_ex(request, pkey, store_crypto(store), NULL) != 1)
         snprintf(why, size, "the request's signature is not its key's");
     else if (cert == NULL || !store_describe_request(store, cert, request) ||
-             (incoming->key_fingerprint = store_spki_fingerprint(store, pkey)) == NULL)
+             (incoming->key_fingerprint = store_spki_fingerprint(store, X509_REQ_get_X509_PUBKEY(request))) ==
+                 NULL)
         snprintf(why, size, "out of memory");
     else
         ok = 1;

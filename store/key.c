@@ -21,11 +21,11 @@ void store_wipe(char *text)
 
 /* ---- what an EVP_PKEY tells ---- */
 
-char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey)
+/* Frees der. */
+static char *spki_digest(struct store *store, unsigned char *der, int len)
 {
-    unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
-    int len = i2d_PUBKEY(pkey, &der);
     OSSL_LIB_CTX *libctx = store_crypto(store);
+    unsigned char md[EVP_MAX_MD_SIZE];
     char *text = NULL;
     size_t md_len = 0;
 
@@ -36,6 +36,22 @@ char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey)
         store_raise_ssl(store, "the public key can't be encoded");
     OPENSSL_free(der);
     return text;
+}
+
+char *store_spki_fingerprint(struct store *store, X509_PUBKEY *spki)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509_PUBKEY(spki, &der);
+
+    return spki_digest(store, der, len);
+}
+
+static char *fingerprint_of(struct store *store, EVP_PKEY *pkey)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PUBKEY(pkey, &der);
+
+    return spki_digest(store, der, len);
 }
 
 const char *store_pkey_custody(EVP_PKEY *pkey)
@@ -144,9 +160,9 @@ EVP_PKEY *store_pkey_make(struct store *store, const char *size, const char *cus
 
 /* ---- the table ---- */
 
-int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
+/* Frees print. */
+static int64_t find(struct store *store, char *print)
 {
-    char *print = store_spki_fingerprint(store, pkey);
     int64_t id =
         print == NULL ? -1 : store_number(store, 0, "SELECT id FROM key WHERE fingerprint = ?", "t", print);
 
@@ -154,9 +170,19 @@ int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
     return id;
 }
 
+int64_t store_key_find(struct store *store, EVP_PKEY *pkey)
+{
+    return find(store, fingerprint_of(store, pkey));
+}
+
+int64_t store_key_find_spki(struct store *store, X509_PUBKEY *spki)
+{
+    return find(store, store_spki_fingerprint(store, spki));
+}
+
 int64_t store_key_insert(struct store *store, EVP_PKEY *pkey, const char *pem, const char *name)
 {
-    char *print = store_spki_fingerprint(store, pkey);
+    char *print = fingerprint_of(store, pkey);
     int64_t id = -1;
 
     if (print == NULL)

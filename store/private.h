@@ -107,6 +107,7 @@ EVP_PKEY *store_cached_key(struct store *store, const char *pem);
 /* The key of a certificate or template; says which has none. */
 EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert);
 int64_t store_key_find(struct store *store, EVP_PKEY *pkey);
+int64_t store_key_find_spki(struct store *store, X509_PUBKEY *spki);
 /* PEM of a private key as it is kept: TSS2 PRIVATE KEY or PKCS #8. The caller wipes it. */
 char *store_pkey_pem(struct store *store, EVP_PKEY *pkey);
 const char *store_pkey_custody(EVP_PKEY *pkey);

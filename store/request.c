@@ -244,7 +244,7 @@ int store_request_insert(struct store *store, struct store_cert *cert, X509 *x50
 {
     char *name = store_free_name(store, cert->text[STORE_NAME]);
     int ok = name != NULL && store_cert_set_text(cert, STORE_NAME, name) &&
-             (cert->key = store_key_find(store, X509_get0_pubkey(x509))) >= 0 &&
+             (cert->key = store_key_find_spki(store, X509_get_X509_PUBKEY(x509))) >= 0 &&
              store_cert_insert(store, cert, x509);
 
     OPENSSL_free(name);

@@ -367,8 +367,8 @@ void store_key_free(struct store_key *key);
  * NULL. */
 int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
                    const char *pcrs);
-/* SHA-256 of a public key's SubjectPublicKeyInfo, lower case hexadecimal; the caller's. NULL: said why. */
-char *store_spki_fingerprint(struct store *store, EVP_PKEY *pkey);
+/* SHA-256 of a SubjectPublicKeyInfo as it is encoded, lower case hexadecimal; the caller's. NULL: said why. */
+char *store_spki_fingerprint(struct store *store, X509_PUBKEY *spki);
 /* Is there a key called so? -1: said why that is not known. */
 int store_key_is_here(struct store *store, const char *name);
 /* The key itself, in the library context of store_config.crypto; of a certificate, by its id, if name is

@@ -240,7 +240,7 @@ static int poll(struct exchange *exchange)
 {
     struct scep_server *server = exchange->server;
     struct store_incoming *incoming;
-    char *fingerprint = store_spki_fingerprint(server->store, X509_get0_pubkey(exchange->message.signer));
+    char *fingerprint = store_spki_fingerprint(server->store, X509_get_X509_PUBKEY(exchange->message.signer));
     int ok;
 
     incoming = fingerprint != NULL ? store_incoming_get(server->store, 0, exchange->entry->id,
