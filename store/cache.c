@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a server asks for with every message, parsed once for all its threads: the keys and certificates of
  * its CAs. A TPM has few places, and one key that each thread loads takes them all. They are found by what
- * the database holds of them now, so that there is nothing to forget when that changes. */
+ * the database holds of them now, so that there is nothing to forget when that changes. And the threads'
+ * turns at writing. */
 #include "private.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define CACHED 8
@@ -17,6 +19,7 @@ struct cached {
 };
 
 struct store_cache {
+    pthread_mutex_t writing;
     CRYPTO_RWLOCK *lock;
     struct cached cached[CACHED];
     uint64_t clock;
@@ -38,6 +41,8 @@ struct store_cache *store_cache_new(void)
         OPENSSL_free(cache);
         cache = NULL;
     }
+    if (cache != NULL)
+        pthread_mutex_init(&cache->writing, NULL);
     return cache;
 }
 
@@ -50,7 +55,20 @@ void store_cache_free(struct store_cache *cache)
     for (i = 0; i < CACHED; i++)
         forget(&cache->cached[i]);
     CRYPTO_THREAD_lock_free(cache->lock);
+    pthread_mutex_destroy(&cache->writing);
     OPENSSL_free(cache);
+}
+
+void store_write_lock(struct store *store)
+{
+    if (store->config.cache != NULL)
+        pthread_mutex_lock(&store->config.cache->writing);
+}
+
+void store_write_unlock(struct store *store)
+{
+    if (store->config.cache != NULL)
+        pthread_mutex_unlock(&store->config.cache->writing);
 }
 
 /* One of *pkey and *x509, the caller's, if it is there. */

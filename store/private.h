@@ -103,6 +103,10 @@ EVP_PKEY *store_key_parse(struct store *store, const char *pem);
 /* ---- cache.c ---- */
 
 EVP_PKEY *store_cached_key(struct store *store, const char *pem);
+/* The threads of a server write one after the other, without a try for the database's lock every now and
+ * then. */
+void store_write_lock(struct store *store);
+void store_write_unlock(struct store *store);
 
 /* The key of a certificate or template; says which has none. */
 EVP_PKEY *store_cert_pkey(struct store *store, const struct store_cert *cert);

@@ -206,8 +206,11 @@ int store_begin(struct store *store)
 {
     if (store->depth == 0) {
         /* IMMEDIATE: whoever is going to write must not find out half-way that another process does. */
-        if (!store_run(store, "BEGIN IMMEDIATE", ""))
+        store_write_lock(store);
+        if (!store_run(store, "BEGIN IMMEDIATE", "")) {
+            store_write_unlock(store);
             return 0;
+        }
         store->has_failed = 0;
     }
     store->depth++;
@@ -221,12 +224,11 @@ int store_end(struct store *store, int ok)
     if (--store->depth > 0)
         return ok;
     store_verifier_free(store);
-    if (store->has_failed || !store_run(store, "COMMIT", "")) {
-        if (!sqlite3_get_autocommit(store->db))
-            sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-        return 0;
-    }
-    return store_trust_write(store);
+    ok = !store->has_failed && store_run(store, "COMMIT", "");
+    if (!ok && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    store_write_unlock(store);
+    return ok && store_trust_write(store);
 }
 
 int store_refresh(struct store *store)
