@@ -133,6 +133,22 @@ static int wait_for_lock(void *arg, int tries)
     return 0;
 }
 
+/* A server writes often. With a write-ahead log each commit syncs once where a rollback journal syncs four
+ * times, and readers wait for nobody. It needs a file system that can share mapped memory; where it can't be
+ * had, the journal at least stays as a file. The database keeps this mode, and other processes follow it,
+ * until the server's last store is closed: store_free. */
+static int journal_of_server(struct store *store)
+{
+    int tries = 0, rc;
+
+    do
+        rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    while (rc == SQLITE_BUSY && wait_for_lock(NULL, tries++));
+    return rc != SQLITE_BUSY &&
+           (store_number(store, 0, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", "") == 1 ||
+            sqlite3_exec(store->db, "PRAGMA journal_mode = TRUNCATE", NULL, NULL, NULL) == SQLITE_OK);
+}
+
 static int open_database(struct store *store)
 {
     /* EXTRA: what is committed outlasts a power cut; with FULL the journal could come back and undo it. */
@@ -154,9 +170,7 @@ static int open_database(struct store *store)
     sqlite3_busy_handler(store->db, wait_for_lock, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
-        /* A server writes often: to make and remove a file each time costs as much as what is in it. */
-        (store->config.cache != NULL &&
-         sqlite3_exec(store->db, "PRAGMA journal_mode = TRUNCATE", NULL, NULL, NULL) != SQLITE_OK))
+        (store->config.cache != NULL && !journal_of_server(store)))
         return store_raise_db(store);
     return store_schema_migrate(store);
 }
@@ -190,6 +204,9 @@ void store_free(struct store *store)
         return;
     store_verifier_free(store);
     store_statements_free(store);
+    /* Whoever is not the last to close it is refused, which is as well. */
+    if (store->config.cache != NULL)
+        sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     sqlite3_close(store->db);
     OPENSSL_free(store->home);
     OPENSSL_free(store);

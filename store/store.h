@@ -15,7 +15,7 @@
  *   - A struct store belongs to one thread; any number of processes may share the folder.
  *
  * The folder (0700, everything in it 0600)
- *   signet.db   the database
+ *   signet.db   the database; signet.db-wal and signet.db-shm, or signet.db-journal, belong to it
  *   files/      what is imported from and exported to
  *   live/NAME   a link to a folder with a certificate and its key for a service: see store_live_write
  *   trust       a link to a folder made anew at each change: bundle.pem, crl.pem, hashed/ as OpenSSL's
@@ -47,8 +47,8 @@ struct store_config {
     /* Called when long work begins (text is "generating …") and about ten times a second during it (text is
      * NULL). Returns 0 to cancel. */
     int (*progress)(void *arg, const char *text);
-    /* Keys and certificates that stay parsed, for the stores of a server's threads, whose journal stays as a
-     * file, too. NULL: none stay. */
+    /* What the stores of a server's threads share: keys and certificates that stay parsed, and turns at
+     * writing, to a write-ahead log where the file system can. NULL: nothing. */
     struct store_cache *cache;
     void *arg;
 };

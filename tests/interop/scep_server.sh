@@ -80,7 +80,12 @@ check "removed" signet "$SCEP_MENU remove 1"
 equal "not any more" "$(status "$url/second/?operation=GetCACaps")" 404
 
 # ---- the service is off ----
+mode() { sqlite3 "$SIGNET_HOME/signet.db" 'PRAGMA journal_mode'; }
+equal "the journal while it runs" "$(mode)" wal
+equal "of the same mode as the database" "$(stat -c %a "$SIGNET_HOME"/signet.db-{wal,shm} | sort -u)" 600
 scep_end
+equal "the journal after it" "$(mode)" delete
+equal "nothing is left beside the database" "$(find "$SIGNET_HOME" -name 'signet.db-*')" ''
 if curl --silent --max-time 5 "$SCEP_URL?operation=GetCACaps"; then die "somebody answers"; fi
 echo "ok: nobody answers"
 refused "an address that is not here" signet scep-server run --address 203.0.113.1 --port 8
