@@ -101,7 +101,10 @@ static int add_and_issue(struct call *call, struct managed_host *host, const cha
     if ((call_text(call, "account") != NULL || prepare_account(host, id, directory, call)) &&
         managed_issue(host, id, 0))
         return 1;
-    console_note(call->console, "the settings are kept: acme-renew tries again");
+    console_note(call->console,
+                 "the settings are kept: %s set changes them, acme-renew tries again after next-try, "
+                 "acme-renew NAME at once",
+                 MANAGED_MENU);
     return 0;
 }
 

@@ -123,7 +123,9 @@ static int check(struct call *call, struct managed_host *host, int64_t template)
         ok = console_fail(call->console, "key-size %s: SCEP needs an RSA key", cert->text[STORE_KEY_SIZE]);
     store_cert_free(cert);
     return ok && (scep_enrol_find(host->store, template) == 0 ||
-                  console_fail(call->console, "it has a SCEP entry already: see %s print", SCEP_CLIENT_MENU));
+                  console_fail(call->console,
+                               "it has a SCEP entry already: %s set changes it, scep-renew NAME tries again",
+                               SCEP_CLIENT_MENU));
 }
 
 static int run_now(struct call *call, struct managed_host *host, int64_t id)
@@ -135,7 +137,8 @@ static int run_now(struct call *call, struct managed_host *host, int64_t id)
     ok = scep_enrol_run(host, id, &is_pending);
     acme_host_unlock(call->console, lock);
     if (ok && !call->is_nested)
-        puts(is_pending ? "  progress: pending; scep-renew asks again" : "  progress: done");
+        puts(is_pending ? "  progress: pending; scep-renew asks again after next-try, scep-renew NAME at once"
+                        : "  progress: done");
     return ok;
 }
 
@@ -171,7 +174,10 @@ int scep_run_add(struct call *call)
         return 0;
     if (run_now(call, &host, id))
         return 1;
-    console_note(call->console, "the settings are kept: scep-renew tries again");
+    console_note(call->console,
+                 "the settings are kept: %s set changes them, scep-renew tries again after next-try, "
+                 "scep-renew NAME at once",
+                 SCEP_CLIENT_MENU);
     return 0;
 }
 

@@ -167,7 +167,8 @@ int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipie
         cipher = scep_cipher(der, (size_t)len, algorithms);
     OPENSSL_free(der);
     if (cipher == NULL)
-        return scep_fail(error, SCEP_BAD_ALG, "the cipher is not one that is allowed");
+        return scep_fail(error, SCEP_BAD_ALG,
+                         "the cipher is not one that is allowed: see allow-des, and a server's allow-3des");
     OPENSSL_strlcpy(message->cipher, cipher, sizeof(message->cipher));
     if (strcmp(cipher, "DES-CBC") == 0 && (legacy = OSSL_PROVIDER_load(libctx, "legacy")) == NULL)
         return scep_fail_ssl(error, SCEP_BAD_ALG,
