@@ -10,29 +10,28 @@
 static const struct usage {
     const char *name;
     int bit; /* -1: an extended usage */
-    unsigned flag;
     const char *oid;
 } usages[] = {
-    {"digital-signature", 0, KU_DIGITAL_SIGNATURE, NULL},
-    {"content-commitment", 1, KU_NON_REPUDIATION, NULL},
-    {"key-encipherment", 2, KU_KEY_ENCIPHERMENT, NULL},
-    {"data-encipherment", 3, KU_DATA_ENCIPHERMENT, NULL},
-    {"key-agreement", 4, KU_KEY_AGREEMENT, NULL},
-    {"key-cert-sign", 5, KU_KEY_CERT_SIGN, NULL},
-    {"crl-sign", 6, KU_CRL_SIGN, NULL},
-    {"encipher-only", 7, KU_ENCIPHER_ONLY, NULL},
-    {"decipher-only", 8, KU_DECIPHER_ONLY, NULL},
-    {"tls-server", -1, 0, "1.3.6.1.5.5.7.3.1"},
-    {"tls-client", -1, 0, "1.3.6.1.5.5.7.3.2"},
-    {"code-sign", -1, 0, "1.3.6.1.5.5.7.3.3"},
-    {"email-protect", -1, 0, "1.3.6.1.5.5.7.3.4"},
-    {"ipsec-end-system", -1, 0, "1.3.6.1.5.5.7.3.5"},
-    {"ipsec-tunnel", -1, 0, "1.3.6.1.5.5.7.3.6"},
-    {"ipsec-user", -1, 0, "1.3.6.1.5.5.7.3.7"},
-    {"timestamp", -1, 0, "1.3.6.1.5.5.7.3.8"},
-    {"ocsp-sign", -1, 0, "1.3.6.1.5.5.7.3.9"},
-    {"dvcs", -1, 0, "1.3.6.1.5.5.7.3.10"},
-    {"server-gated-crypto", -1, 0, "1.3.6.1.4.1.311.10.3.3"},
+    {"digital-signature", 0, NULL},
+    {"content-commitment", 1, NULL},
+    {"key-encipherment", 2, NULL},
+    {"data-encipherment", 3, NULL},
+    {"key-agreement", 4, NULL},
+    {"key-cert-sign", 5, NULL},
+    {"crl-sign", 6, NULL},
+    {"encipher-only", 7, NULL},
+    {"decipher-only", 8, NULL},
+    {"tls-server", -1, "1.3.6.1.5.5.7.3.1"},
+    {"tls-client", -1, "1.3.6.1.5.5.7.3.2"},
+    {"code-sign", -1, "1.3.6.1.5.5.7.3.3"},
+    {"email-protect", -1, "1.3.6.1.5.5.7.3.4"},
+    {"ipsec-end-system", -1, "1.3.6.1.5.5.7.3.5"},
+    {"ipsec-tunnel", -1, "1.3.6.1.5.5.7.3.6"},
+    {"ipsec-user", -1, "1.3.6.1.5.5.7.3.7"},
+    {"timestamp", -1, "1.3.6.1.5.5.7.3.8"},
+    {"ocsp-sign", -1, "1.3.6.1.5.5.7.3.9"},
+    {"dvcs", -1, "1.3.6.1.5.5.7.3.10"},
+    {"server-gated-crypto", -1, "1.3.6.1.4.1.311.10.3.3"},
 };
 #define USAGES (sizeof(usages) / sizeof(usages[0]))
 
@@ -121,18 +120,21 @@ static int has_extended(const EXTENDED_KEY_USAGE *extended, const char *oid)
 char *store_usages_of(X509 *x509)
 {
     EXTENDED_KEY_USAGE *extended = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
-    int has_bits = X509_get_ext_by_NID(x509, NID_key_usage, -1) >= 0;
-    unsigned flags = has_bits ? X509_get_key_usage(x509) : 0;
+    /* Not X509_get_key_usage: that says 0 for a certificate that is not complete, as one that carries a
+     * request's. */
+    ASN1_BIT_STRING *bits = X509_get_ext_d2i(x509, NID_key_usage, NULL, NULL);
     char text[512] = "";
     size_t i;
 
     for (i = 0; i < USAGES; i++) {
-        if (usages[i].bit >= 0 ? (flags & usages[i].flag) != 0 : has_extended(extended, usages[i].oid)) {
+        if (usages[i].bit >= 0 ? ASN1_BIT_STRING_get_bit(bits, usages[i].bit)
+                               : has_extended(extended, usages[i].oid)) {
             if (*text != '\0')
                 OPENSSL_strlcat(text, ",", sizeof(text));
             OPENSSL_strlcat(text, usages[i].name, sizeof(text));
         }
     }
+    ASN1_BIT_STRING_free(bits);
     EXTENDED_KEY_USAGE_free(extended);
     return OPENSSL_strdup(text);
 }

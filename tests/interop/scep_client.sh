@@ -81,6 +81,7 @@ check "with it" device '/certificate scep-renew d'
 said 'progress: done'
 verifies d
 equal "its names" "$(of d subject-alt-name)" DNS:d.example.com,IP:192.0.2.7
+equal "its usages" "$(of d key-usage)" digital-signature,key-encipherment,tls-client
 equal "the password is forgotten" "$(entry d challenge-password)" ''
 check "no password for all" ca "$SERVER set 0 challenge-password=\"\""
 otp=$(ca "$SERVER otp generate for=e.example.com" | sed "s/.*: //")
@@ -89,6 +90,12 @@ refused "the one-time password of another" add_scep e challenge-password="$otp"
 device '/certificate add name=e2 common-name=e.example.com key-usage=digital-signature,tls-client custody=file'
 check "a one-time password" add_scep e2 challenge-password="$otp"
 said 'progress: done'
+equal "usages are those that were asked for" "$(of e2 key-usage)" digital-signature,tls-client
+for usages in digital-signature key-agreement,tls-server; do
+    device "/certificate add name=${usages%,*} common-name=${usages%,*} key-usage=$usages custody=file"
+    check "a request for $usages" add_scep "${usages%,*}" challenge-password="$(ca "$SERVER otp generate" | sed "s/.*: //")"
+    equal "neither more nor less" "$(of "${usages%,*}" key-usage)" "$usages"
+done
 
 # ---- renewal: a new key, the old one's signature, no password, nobody asked ----
 
@@ -104,7 +111,7 @@ verifies d
 ca '/log print where message~"RenewalReq"' >"$OUT"
 said 'RenewalReq for "CN=d": issued'
 [ "$(entry d renew-at | cut -d' ' -f1)" \> "$(date +%Y-%m-%d)" ] || die "renew-at: $(entry d renew-at)"
-equal "keys: one a certificate or request" "$(sqlite3 "$T/device/signet.db" 'SELECT count(*) FROM key')" 6
+equal "keys: one a certificate or request" "$(sqlite3 "$T/device/signet.db" 'SELECT count(*) FROM key')" 8
 note d renew-at 1
 check "no refresh" device '/certificate scep set [find where certificate="d"] refresh=no'
 check "is not renewed" device '/certificate scep-renew'
