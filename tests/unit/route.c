@@ -140,7 +140,7 @@ static struct hw_route *open_route(const char *policy)
 
 static void close_route(struct hw_route *route)
 {
-    hw_route_forget(key->held);
+    hw_attach_forget(key->held);
     CU_ASSERT_EQUAL(fast.attached - (fast.result == LANE_KEY), fast.detached);
     CU_ASSERT_EQUAL(cpu.attached, cpu.detached);
     hw_route_free(route);
