@@ -34,6 +34,18 @@ for lanes in afalg keyring cpu "accelerator cpu"; do
     goes_on "a sealed key, lanes = $lanes" games "$T/sealed.pem"
 done
 
+# On a device that has fallen silent: the change waits for threads that are in the kernel, as long as the driver does.
+for lanes in "keyring cpu" "afalg cpu"; do
+    SIGNET_LANES=$lanes change games "$T/sealed.pem" >"$T/silent.log" 2>&1 &
+    pid=$!
+    sleep 2
+    silicon silent
+    check "a silent device, lanes = $lanes" wait $pid
+    silicon normal
+    cat "$T/silent.log"
+    grep -q 'after=[1-9][0-9]* bad=0 child=0x0$' "$T/silent.log" || die "it has not gone on"
+done
+
 # The connection to the TPM is the process's own; a child has none, and may not make one.
 fails "a key in the TPM" games "$T/tpm.pem"
 said 'after=[1-9][0-9]* bad=0 child=0x100$' 'Permission denied'
