@@ -514,7 +514,8 @@ static int raise_none(struct hw_route *route, const struct hw_held *held, unsign
     return 0;
 }
 
-/* A device whose queue is full tells nobody when there is room again. */
+/* A device whose queue is full tells nobody when there is room again, and it may be other processes that fill
+ * it: there is nothing to wait on. */
 static void wait_for_room(void)
 {
     static const struct timespec wait = {0, 2000000};
