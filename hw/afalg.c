@@ -39,7 +39,7 @@ struct afalg_key {
     pthread_mutex_t lock;
     struct operation *idle;
     struct operation *late; /* given up waiting for: the kernel may still write to them */
-    _Atomic unsigned late_count;
+    _Atomic unsigned late_count, waiting;
 };
 
 /* ---- system calls without wrappers in the C library ---- */
@@ -146,7 +146,7 @@ static void put(struct afalg_key *key, struct operation **list, struct operation
 /* The kernel may write to it whenever the device answers. */
 static void put_late(struct afalg_key *key, struct operation *operation)
 {
-    key->late_count++;
+    key->late_count++; /* before it is no longer one that is waited for: the sum is never too small */
     put(key, &key->late, operation);
 }
 
@@ -284,22 +284,29 @@ static enum lane_result result_of(const struct hw_held *held, int64_t result)
     return result == -EBUSY || result == -EAGAIN || result == -ENOSPC ? LANE_BUSY : LANE_FAILED;
 }
 
-static enum lane_result afalg_operate(void *attached, struct hw_held *held, const unsigned char *in,
-                                      unsigned char *out, unsigned timeout_ms)
+/* Room for one more? While there are late ones, those that are waited for may become so as well. What is
+ * under way when the first one is late has begun by then: only so many more can there be. */
+static enum lane_result enter(struct afalg_key *key, const struct hw_held *held)
 {
-    struct afalg_key *key = attached;
-    struct operation *operation;
+    unsigned waiting = ++key->waiting;
+
+    if (key->late_count > 0)
+        reap_late(key);
+    if (key->late_count == 0 || key->late_count + waiting <= LATE_MAX)
+        return LANE_OK;
+    key->waiting--;
+    hw_log(held->hw, HW_LOG_DEBUG, "lane afalg: %u operations without an answer", key->late_count);
+    return key->late_count >= LATE_MAX ? LANE_FAILED : LANE_BUSY;
+}
+
+static enum lane_result operate(struct afalg_key *key, struct hw_held *held, const unsigned char *in,
+                                unsigned char *out, unsigned timeout_ms)
+{
+    struct operation *operation = take_operation(key);
     enum lane_result result = LANE_FAILED;
     int64_t length = -EIO;
     int answered;
 
-    if (key->late_count > 0)
-        reap_late(key);
-    if (key->late_count >= LATE_MAX) {
-        hw_log(held->hw, HW_LOG_DEBUG, "lane afalg: %d operations without an answer", LATE_MAX);
-        return LANE_FAILED;
-    }
-    operation = take_operation(key);
     if (operation == NULL)
         return LANE_FAILED;
     if (!send_input(operation->fd, in, held->size) ||
@@ -323,6 +330,19 @@ static enum lane_result afalg_operate(void *attached, struct hw_held *held, cons
     } else {
         operation_free(operation, held->size);
     }
+    return result;
+}
+
+static enum lane_result afalg_operate(void *attached, struct hw_held *held, const unsigned char *in,
+                                      unsigned char *out, unsigned timeout_ms)
+{
+    struct afalg_key *key = attached;
+    enum lane_result result = enter(key, held);
+
+    if (result != LANE_OK)
+        return result;
+    result = operate(key, held, in, out, timeout_ms);
+    key->waiting--;
     return result;
 }
 

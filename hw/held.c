@@ -76,7 +76,7 @@ void hw_held_free(struct hw_held *held)
 {
     if (held == NULL)
         return;
-    hw_route_forget(held);
+    hw_attach_forget(held);
     hw_rsa_raw_free(&held->kept);
     EVP_PKEY_free(held->raw);
     EVP_PKEY_free(held->pkey);

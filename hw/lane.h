@@ -14,7 +14,8 @@
 
 #include <pthread.h>
 
-#define HW_LANES_MAX 8
+#define HW_LANES_MAX   8
+#define HW_DRIVER_SIZE 64 /* of a driver's name, with its end */
 
 /* A private key in this process's memory, or in the kernel. */
 struct hw_held {
@@ -27,7 +28,7 @@ struct hw_held {
     size_t size;            /* bytes of the modulus */
     unsigned char *modulus;
 
-    /* What route.c knows of it, by the index of a lane. */
+    /* What route.c and attach.c know of it, by the index of a lane. */
     pthread_mutex_t lock; /* guards attached */
     struct hw_attachment *attached[HW_LANES_MAX];
     _Atomic unsigned refused[HW_LANES_MAX]; /* epoch of the probe in which the lane did not take this key */
@@ -55,8 +56,8 @@ struct hw_lane {
     void *(*attach)(const struct hw_held *held, const char *driver, enum lane_result *result);
     void (*detach)(void *attached);
     /* in and out have held->size bytes. Any number of threads at once, each between hw_fork_hold and
-     * hw_fork_release: a lane that waits for a device lets forks pass meanwhile, with nothing half changed that
-     * detach would meet in a child. */
+     * hw_fork_release: a lane that waits for a device lets forks pass meanwhile, with nothing half changed
+     * that detach would meet in a child. */
     enum lane_result (*operate)(void *attached, struct hw_held *held, const unsigned char *in,
                                 unsigned char *out, unsigned timeout_ms);
 };
@@ -110,8 +111,13 @@ int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *o
 int hw_route_is_kernel_only(const struct hw_route *route);
 /* One line a lane; the caller's. */
 void hw_route_print(struct hw_route *route, void (*print)(void *arg, const char *line), void *arg);
-/* Drops what the lanes keep for the key. */
-void hw_route_forget(struct hw_held *held);
+/* The accelerator's driver, as last seen, or "". */
+void hw_route_get_driver(struct hw_route *route, char driver[HW_DRIVER_SIZE]);
+
+/* ---- attach.c ---- */
+
+/* Drops what the lanes keep for the key. Not while it is in use. */
+void hw_attach_forget(struct hw_held *held);
 
 /* ---- kernel_key.c: keys that the kernel holds for named users ---- */
 

@@ -7,8 +7,7 @@
  * breaker: it is left alone for a while, then tried with one operation. A key that has no other lane uses it
  * all the same.
  */
-#include "lane.h"
-
+#include "attach.h"
 #include "stats.h"
 
 #include <openssl/crypto.h>
@@ -17,7 +16,6 @@
 #include <string.h>
 #include <time.h>
 
-#define DRIVER_SIZE     64
 #define PROBE_NS        2000000000LL /* between looks at /proc/crypto */
 #define TIMEOUT_MIN_MS  100
 #define TIMEOUT_MAX_MS  500   /* with a CPU to do it then, a call ends within a second */
@@ -40,13 +38,6 @@ static size_t size_class(const struct hw_held *held)
 
     return i < SIZES - 1 ? i : SIZES - 1;
 }
-
-struct hw_attachment {
-    void *state;
-    unsigned users, epoch, forks;
-    int is_stale; /* its last user detaches it */
-    const struct hw_lane *lane;
-};
 
 struct lane_state {
     const struct hw_lane *lane;
@@ -75,7 +66,7 @@ struct hw_route {
     _Atomic int64_t probed_ns;
     _Atomic unsigned epoch; /* counts changes of driver */
     _Atomic unsigned forks; /* of the process whose operations are in flight */
-    char driver[DRIVER_SIZE];
+    char driver[HW_DRIVER_SIZE];
     _Atomic int has_driver;
     size_t count;
     struct lane_state lanes[HW_LANES_MAX];
@@ -214,7 +205,7 @@ static void reset_lane(struct hw_route *route, struct lane_state *lane)
 /* Looks for the accelerator at the first operation and every few seconds: drivers come and go. */
 static void look_around(struct hw_route *route, int64_t now)
 {
-    char driver[DRIVER_SIZE];
+    char driver[HW_DRIVER_SIZE];
     size_t i;
 
     if (route->epoch != 0 && now - route->probed_ns < PROBE_NS)
@@ -236,7 +227,7 @@ static void look_around(struct hw_route *route, int64_t now)
     pthread_mutex_unlock(&route->lock);
 }
 
-static void get_driver(struct hw_route *route, char driver[DRIVER_SIZE])
+void hw_route_get_driver(struct hw_route *route, char driver[HW_DRIVER_SIZE])
 {
     pthread_mutex_lock(&route->lock);
     strcpy(driver, route->driver);
@@ -259,99 +250,6 @@ static void forget_parent(struct hw_route *route)
         route->forks = hw_fork_count();
     }
     pthread_mutex_unlock(&route->lock);
-}
-
-/* ---- what lanes keep for a key ---- */
-
-static void detach(struct hw_attachment *attachment)
-{
-    attachment->lane->detach(attachment->state);
-    OPENSSL_free(attachment);
-}
-
-/* Takes an attachment out of its slot, with the lock held. Returns it if nobody uses it; otherwise its last
- * user detaches it. */
-static struct hw_attachment *retire(struct hw_held *held, size_t i)
-{
-    struct hw_attachment *old = held->attached[i];
-
-    held->attached[i] = NULL;
-    if (old == NULL)
-        return NULL;
-    old->is_stale = 1;
-    return old->users == 0 ? old : NULL;
-}
-
-/* has_failed: what is attached may be the reason; the next operation attaches the key anew. */
-static void let_go(struct hw_held *held, size_t i, struct hw_attachment *attachment, int has_failed)
-{
-    int is_last;
-
-    pthread_mutex_lock(&held->lock);
-    if (has_failed && held->attached[i] == attachment)
-        retire(held, i);
-    is_last = --attachment->users == 0 && attachment->is_stale;
-    pthread_mutex_unlock(&held->lock);
-    if (is_last)
-        detach(attachment);
-}
-
-static struct hw_attachment *attach(struct hw_route *route, size_t i, struct hw_held *held, unsigned epoch,
-                                    enum lane_result *result)
-{
-    struct hw_attachment *attachment = OPENSSL_zalloc(sizeof(*attachment));
-    char driver[DRIVER_SIZE];
-
-    *result = LANE_FAILED;
-    if (attachment == NULL)
-        return NULL;
-    get_driver(route, driver);
-    attachment->lane = route->lanes[i].lane;
-    attachment->epoch = epoch;
-    attachment->forks = hw_fork_count();
-    attachment->state = attachment->lane->attach(held, driver, result);
-    if (attachment->state != NULL)
-        return attachment;
-    OPENSSL_free(attachment);
-    return NULL;
-}
-
-/* The attachment of the key to a lane, made anew if the driver has changed or the process has forked. */
-static struct hw_attachment *take_hold(struct hw_route *route, size_t i, struct hw_held *held,
-                                       enum lane_result *result)
-{
-    unsigned epoch = route->epoch;
-    struct hw_attachment *attachment, *old = NULL;
-
-    pthread_mutex_lock(&held->lock);
-    attachment = held->attached[i];
-    if (attachment != NULL && attachment->forks != hw_fork_count())
-        attachment->users = 0; /* they are the parent's threads */
-    if (attachment != NULL && ((attachment->lane->is_accelerator && attachment->epoch != epoch) ||
-                               attachment->forks != hw_fork_count()))
-        old = retire(held, i);
-    if (held->attached[i] == NULL)
-        held->attached[i] = attach(route, i, held, epoch, result);
-    attachment = held->attached[i];
-    if (attachment != NULL)
-        attachment->users++;
-    pthread_mutex_unlock(&held->lock);
-    if (old != NULL)
-        detach(old);
-    return attachment;
-}
-
-void hw_route_forget(struct hw_held *held)
-{
-    size_t i;
-
-    for (i = 0; i < HW_LANES_MAX; i++) {
-        struct hw_attachment *old = retire(held, i);
-
-        if (old != NULL)
-            detach(old);
-        held->refused[i] = 0;
-    }
 }
 
 /* ---- the choice ---- */
@@ -448,7 +346,7 @@ static void open_breaker(struct hw_route *route, struct lane_state *lane, const 
                          int64_t now, const char *why)
 {
     int64_t seen = attempt->open_until_ns, ns = lane->open_ns;
-    char driver[DRIVER_SIZE];
+    char driver[HW_DRIVER_SIZE];
 
     if ((seen != 0 && !attempt->is_trial) ||
         !atomic_compare_exchange_strong(&lane->open_until_ns, &seen, now + ns))
@@ -457,7 +355,7 @@ static void open_breaker(struct hw_route *route, struct lane_state *lane, const 
     lane->failures = 0;
     lane->stats->opened++;
     lane->stats->is_open = 1;
-    get_driver(route, driver);
+    hw_route_get_driver(route, driver);
     hw_log(route->hw, HW_LOG_WARN, "lane %s (%s) %s: not used for %d s", lane->lane->name, driver, why,
            (int)(ns / 1000000000));
 }
@@ -465,13 +363,13 @@ static void open_breaker(struct hw_route *route, struct lane_state *lane, const 
 static void close_breaker(struct hw_route *route, struct lane_state *lane, const struct attempt *attempt)
 {
     int64_t seen = attempt->open_until_ns;
-    char driver[DRIVER_SIZE];
+    char driver[HW_DRIVER_SIZE];
 
     if (!atomic_compare_exchange_strong(&lane->open_until_ns, &seen, 0))
         return;
     lane->since_open = 0;
     lane->stats->is_open = 0;
-    get_driver(route, driver);
+    hw_route_get_driver(route, driver);
     hw_log(route->hw, HW_LOG_INFO, "lane %s (%s) is back", lane->lane->name, driver);
 }
 
@@ -552,13 +450,13 @@ static enum lane_result run(struct hw_route *route, const struct attempt *attemp
     int64_t begin = 0, end;
 
     stats_touch(route->stats);
-    attachment = take_hold(route, i, held, &result);
+    attachment = hw_attach_take(route, lane->lane, i, held, route->epoch, &result);
     lane->last_ns = begin = now_ns();
     if (attachment != NULL) {
         unsigned ms = timeout_ms(lane, held, attempt);
 
         result = lane->lane->operate(attachment->state, held, op->in, op->out, ms);
-        let_go(held, i, attachment, result == LANE_FAILED || result == LANE_GONE);
+        hw_attach_let_go(held, i, attachment, result == LANE_FAILED || result == LANE_GONE);
     }
     end = now_ns();
     lane->in_flight--;
@@ -595,9 +493,9 @@ static int is_refused(const struct hw_route *route, const struct hw_held *held, 
 static int raise_none(struct hw_route *route, const struct hw_held *held, unsigned tried, unsigned busy)
 {
     int is_here = tried != 0 || is_refused(route, held, tried);
-    char driver[DRIVER_SIZE];
+    char driver[HW_DRIVER_SIZE];
 
-    get_driver(route, driver);
+    hw_route_get_driver(route, driver);
     if (held->raw == NULL)
         hw_raise(route->hw, is_here ? HW_E_DEVICE : HW_E_NO_DEVICE,
                  "the kernel, which alone holds the key, %s",
@@ -616,7 +514,8 @@ static int raise_none(struct hw_route *route, const struct hw_held *held, unsign
     return 0;
 }
 
-/* A device whose queue is full tells nobody when there is room again. */
+/* A device whose queue is full tells nobody when there is room again, and it may be other processes that fill
+ * it: there is nothing to wait on. */
 static void wait_for_room(void)
 {
     static const struct timespec wait = {0, 2000000};
@@ -676,12 +575,12 @@ int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *o
 
 void hw_route_print(struct hw_route *route, void (*print)(void *arg, const char *line), void *arg)
 {
-    char line[256], driver[DRIVER_SIZE];
+    char line[256], driver[HW_DRIVER_SIZE];
     size_t i;
 
     hw_fork_hold();
     look_around(route, now_ns());
-    get_driver(route, driver);
+    hw_route_get_driver(route, driver);
     hw_fork_release();
     for (i = 0; i < route->count; i++) {
         const struct lane_state *lane = &route->lanes[i];

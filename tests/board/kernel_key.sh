@@ -31,7 +31,19 @@ chmod 644 "$T/key.pem" # it says nothing without the TPM
 refused "kernel-only, and the kernel has it not" signs "$T/key.pem"
 said 'signet hw hold'
 TCTI=device:/dev/tpmrm0
+# It unseals the key in memory that goes neither to swap nor to a core file.
+trace=/sys/kernel/debug/tracing
+calls=(sys_exit_mlockall sys_enter_prctl sys_enter_add_key)
+for call in "${calls[@]}"; do echo 1 >"$trace/events/syscalls/$call/enable"; done
 check "given to the kernel, for www-data" signet hw hold "$T/key.pem" --tcti "$TCTI" --group www-data
+for call in "${calls[@]}"; do echo 0 >"$trace/events/syscalls/$call/enable"; done
+grep '^ *signet-' "$trace/trace" >"$T/calls" || die "no calls of signet's in the trace"
+check "its memory was locked, and no core file to be had, by then" awk '
+    /sys_mlockall -> 0x0$/ { locked = 1 }
+    /sys_prctl\(option: 4, arg2: 0,/ { kept = 1 } # PR_SET_DUMPABLE
+    /sys_add_key\(/ { exit }
+    END { exit !(locked && kept) }' "$T/calls"
+grep -q 'sys_add_key(' "$T/calls" || die "the key was not given by add_key"
 grep -q 'signet:' /proc/keys || die "no key of Signet's in /proc/keys"
 check "root signs" signs "$T/key.pem"
 check "www-data signs" signs as www-data "$T/key.pem"
@@ -65,7 +77,6 @@ echo "ok: the service goes on with it at once"
 
 # A key that a process itself gives to the kernel is of no use to another process of the same user, not even to one that
 # knows its number.
-trace=/sys/kernel/debug/tracing
 check "a file key" genpkey "$T/own.pem" custody:file
 echo 1 >$trace/events/syscalls/sys_exit_add_key/enable
 SIGNET_LANES=keyring session p "signet:file=$T/own.pem"
