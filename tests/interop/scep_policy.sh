@@ -162,6 +162,27 @@ for how in garbage trailing request-signature; do
     denied "$how" 1
     equal "the same answer as to wrong padding" "$(same "$REPLY")" "$wrong"
 done
+# Nor by any other message that carries it: how large it is, a poll, a name made of its blocks.
+ask subject=/CN=m fill=100000
+large=$(same "$REPLY")
+ask subject=/CN=m fill=100000 break=padding
+equal "wrong padding of what is too large" "$(same "$REPLY")" "$large"
+scep_ask c subject=/CN=c tid=oracle
+pending "a transaction to poll for"
+for how in none padding; do
+    scep_ask c subject=/CN=c tid=oracle type=20 names=yes break=$how
+    pending "CertPoll, wrong: $how"
+done
+printf '\x30\x05\x30\x00\x02\x01\x01' >"$T/nobody"
+scep_ask c type=21 tid=oracle2 content="$T/nobody"
+denied "GetCert of a CA without a name" 4
+wrong=$(same "$REPLY")
+for how in 'serial=1234' 'serial=1234 break=padding' 'subject=/CN=c' 'subject=/CN=c break=padding'; do
+    # shellcheck disable=SC2086
+    scep_ask c type=21 tid=oracle2 $how
+    equal "GetCert, $how: the same answer" "$(same "$REPLY")" "$wrong"
+done
+logged 'GetCert refused: another CA' 'GetCert refused: the message can.t be decrypted' 'GetCert refused: no issuer and serial'
 logged 'PKCSReq refused: the message can.t be decrypted' 'PKCSReq refused: no certificate request' "PKCSReq refused: the request.s signature"
 
 # ---- messageType ----
@@ -270,7 +291,7 @@ equal "it is that one" "$(plain_openssl x509 -in "$T/c.crt" -noout -serial)" "$s
 scep_ask c type=21 tid=g2 serial=1234
 denied "GetCert of no certificate" 4
 scep_ask c type=21 tid=g3
-denied "GetCert of a request" 1
+denied "GetCert of a request" 4
 scep_ask c type=22 tid=g4 serial="${serial#serial=}"
 denied "GetCRL without a CRL" 4
 check "a CRL" signet '/certificate crl generate ca=local-ca'

@@ -149,16 +149,12 @@ out:
     return ok;
 }
 
-int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipient, EVP_PKEY *key,
-                 const struct scep_algorithms *algorithms, struct scep_message *message,
-                 struct scep_error *error)
+int scep_take_cipher(const CMS_ContentInfo *enveloped, const struct scep_algorithms *algorithms,
+                     struct scep_message *message, struct scep_error *error)
 {
     unsigned char *der = NULL;
-    OSSL_PROVIDER *legacy = NULL; /* OpenSSL keeps DES there */
     const char *cipher = NULL;
-    char *data = NULL;
-    BIO *content;
-    int len, ok;
+    int len;
 
     if (enveloped == NULL)
         return scep_fail(error, SCEP_BAD_REQUEST, "the message is empty");
@@ -169,7 +165,21 @@ int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipie
     if (cipher == NULL)
         return scep_fail(error, SCEP_BAD_ALG, "the cipher is not one that is allowed");
     OPENSSL_strlcpy(message->cipher, cipher, sizeof(message->cipher));
-    if (strcmp(cipher, "DES-CBC") == 0 && (legacy = OSSL_PROVIDER_load(libctx, "legacy")) == NULL)
+    return 1;
+}
+
+int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipient, EVP_PKEY *key,
+                 const struct scep_algorithms *algorithms, struct scep_message *message,
+                 struct scep_error *error)
+{
+    OSSL_PROVIDER *legacy = NULL; /* OpenSSL keeps DES there */
+    char *data = NULL;
+    BIO *content;
+    int ok;
+
+    if (!scep_take_cipher(enveloped, algorithms, message, error))
+        return 0;
+    if (strcmp(message->cipher, "DES-CBC") == 0 && (legacy = OSSL_PROVIDER_load(libctx, "legacy")) == NULL)
         return scep_fail_ssl(error, SCEP_BAD_ALG,
                              "OpenSSL's legacy provider, which has DES, can't be loaded");
     content = BIO_new(BIO_s_secmem());
