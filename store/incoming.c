@@ -231,8 +231,8 @@ static int save(struct store *store, const struct store_incoming *incoming, stru
     return store_end(store, ok);
 }
 
-static X509 *sign(struct store *store, const struct store_incoming *incoming, int64_t ca_id, int days_valid,
-                  struct store_cert *cert)
+static X509 *sign(struct store *store, const struct store_incoming *incoming, X509 *old, int64_t ca_id,
+                  int days_valid, struct store_cert *cert)
 {
     struct store_cert *ca = store_cert_by_id(store, ca_id);
     X509_REQ *request =
@@ -244,14 +244,15 @@ static X509 *sign(struct store *store, const struct store_incoming *incoming, in
     if (request == NULL)
         store_raise_ssl(store, "the request can't be read");
     else if (ca != NULL)
-        x509 = store_request_issue(store, ca, request, days_valid, name, cert);
+        x509 = store_request_issue(store, ca, request, old, days_valid, name, cert);
     if (request != incoming->parsed)
         X509_REQ_free(request);
     store_cert_free(ca);
     return x509;
 }
 
-int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password)
+int store_incoming_issue(struct store *store, int64_t id, X509 *old, int64_t ca, int days_valid,
+                         int64_t password)
 {
     struct store_incoming *incoming = store_incoming_get(store, id, 0, NULL, NULL);
     struct store_cert *cert = store_template_new();
@@ -261,7 +262,7 @@ int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_v
     if (incoming == NULL || strcmp(incoming->status, "pending") != 0)
         store_raise(store, "the request is not pending any more");
     else if (cert != NULL)
-        ok = (x509 = sign(store, incoming, ca, days_valid, cert)) != NULL &&
+        ok = (x509 = sign(store, incoming, old, ca, days_valid, cert)) != NULL &&
              save(store, incoming, cert, x509, password);
     X509_free(x509);
     store_cert_free(cert);
@@ -269,12 +270,12 @@ int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_v
     return ok;
 }
 
-int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
-                         int64_t password, int64_t answered_before, const char *line)
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, X509 *old, int64_t ca,
+                         int days_valid, int64_t password, int64_t answered_before, const char *line)
 {
     struct store_cert *cert = store_template_new();
     /* Before the transaction: it may take a TPM its time. */
-    X509 *x509 = cert != NULL ? sign(store, incoming, ca, days_valid, cert) : NULL;
+    X509 *x509 = cert != NULL ? sign(store, incoming, old, ca, days_valid, cert) : NULL;
     int ok = x509 != NULL && store_begin(store);
 
     if (ok)

@@ -250,14 +250,16 @@ int store_incoming_each(struct store *store, int (*each)(void *arg, struct store
                         void *arg);
 void store_incoming_free(struct store_incoming *incoming);
 void store_incoming_clear(struct store_incoming *incoming);
-/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. password: the
- * one-time password that allowed it, used up with it, or 0. Returns 0 also if it is not pending any more. */
-int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password);
+/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. old: what it
+ * renews, or NULL; the new one has no usages that it had not. password: the one-time password that allowed
+ * it, used up with it, or 0. Returns 0 also if it is not pending any more. */
+int store_incoming_issue(struct store *store, int64_t id, X509 *old, int64_t ca, int days_valid,
+                         int64_t password);
 /* The same with what has been parsed and not been added: it is added as issued, and line logged (NULL:
  * none). Drops what is over, see
  * store_incoming_sweep. Returns 0 also if it is there already. */
-int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
-                         int64_t password, int64_t answered_before, const char *line);
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, X509 *old, int64_t ca,
+                         int days_valid, int64_t password, int64_t answered_before, const char *line);
 int store_incoming_deny(struct store *store, int64_t id, const char *reason);
 int store_incoming_remove(struct store *store, int64_t id);
 /* Removes what is pending no longer than its time, and what was answered before then. */

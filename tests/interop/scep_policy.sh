@@ -320,6 +320,30 @@ denied "no proof of the new key" 1
 renew subject=/CN=old/O=Example san=DNS:old.example.com
 issued "the same names, a new key"
 equal "the new key" "$(plain_openssl x509 -in "$T/new.crt" -noout -pubkey)" "$(plain_openssl pkey -in "$T/new.key" -pubout)"
+# No more usages than the old one has, however it is asked for.
+usages() { # usages NAME: the extended ones
+    plain_openssl x509 -in "$T/$1.crt" -noout -ext extendedKeyUsage | sed -n 's/^ *\(TLS\|Code\)/\1/p'
+}
+scep_key narrow
+entry challenge-password=secret
+scep_ask narrow subject=/CN=narrow.old tid=narrow challenge=secret extended-usage=clientAuth
+issued "a certificate of a client"
+equal "its usage" "$(usages narrow)" 'TLS Web Client Authentication'
+entry 'challenge-password=""'
+scep_ask new subject=/CN=narrow.old tid=wide extended-usage=codeSigning
+pending "the usage of another, by hand"
+SIGN=narrow scep_ask new type=17 tid=usage1 subject=/CN=narrow.old extended-usage=clientAuth,serverAuth,codeSigning
+issued "its renewal, which asks for more"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=narrow scep_ask new type=17 tid=usage2 subject=/CN=narrow.old
+issued "its renewal, which asks for none"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=narrow scep_ask new type=19 tid=usage3 subject=/CN=narrow.old extended-usage=serverAuth
+issued "its renewal by PKCSReq"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=narrow scep_ask new type=17 tid=wide subject=/CN=narrow.old extended-usage=codeSigning
+issued "what waits, as a renewal"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
 # The same by PKCSReq, as before RFC 8894; other names need a password as ever.
 SIGN=old scep_ask new type=19 tid=draft1 subject=/CN=old/O=Example san=DNS:old.example.com
 issued "by PKCSReq"

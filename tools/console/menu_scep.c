@@ -199,7 +199,7 @@ static int grant(struct call *call, int64_t id)
     else if (incoming->expires <= (int64_t)time(NULL))
         console_fail(call->console, "the request has expired: its client has to ask again");
     else
-        ok = store_incoming_issue(store, id, entry.ca, entry.days_valid, 0);
+        ok = store_incoming_issue(store, id, NULL, entry.ca, entry.days_valid, 0);
     scep_entry_clear(&entry);
     store_incoming_free(incoming);
     return ok;

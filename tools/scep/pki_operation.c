@@ -96,10 +96,11 @@ static int reply_issued(struct exchange *exchange, struct store_incoming *incomi
 }
 
 /* Issues what is pending under this id. */
-static int issue(struct exchange *exchange, int64_t id, int64_t password)
+static int issue(struct exchange *exchange, int64_t id, const struct scep_decision *decision)
 {
     struct store *store = exchange->server->store;
-    int ok = store_incoming_issue(store, id, exchange->entry->ca, exchange->entry->days_valid, password);
+    int ok = store_incoming_issue(store, id, decision->old, exchange->entry->ca, exchange->entry->days_valid,
+                                  decision->password);
 
     return reply_issued(exchange, store_incoming_get(store, id, 0, NULL, NULL), ok);
 }
@@ -115,7 +116,8 @@ static int describe(struct exchange *exchange, struct store_incoming *incoming)
 }
 
 /* Issues what has just come. */
-static int issue_new(struct exchange *exchange, struct store_incoming *incoming, int64_t password)
+static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
+                     const struct scep_decision *decision)
 {
     struct store *store = exchange->server->store;
     char line[SCEP_LOG_LINE];
@@ -126,7 +128,8 @@ static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
     is_logged =
         scep_log_line(exchange->server, exchange->request, exchange->entry, line, "%s for \"%.150s\": issued",
                       scep_type_name(exchange->message.type), incoming->subject);
-    ok = store_incoming_enrol(store, incoming, exchange->entry->ca, exchange->entry->days_valid, password,
+    ok = store_incoming_enrol(store, incoming, decision->old, exchange->entry->ca,
+                              exchange->entry->days_valid, decision->password,
                               (int64_t)time(NULL) - ANSWERED_KEEP_S, is_logged ? line : NULL);
     if (ok)
         return reply_x509(exchange, incoming->issued);
@@ -215,8 +218,8 @@ static int enrol(struct exchange *exchange)
         goto out;
     }
     if (decision.verdict == SCEP_GRANT)
-        ok = before != NULL ? issue(exchange, before->id, decision.password)
-                            : issue_new(exchange, &incoming, decision.password);
+        ok = before != NULL ? issue(exchange, before->id, &decision)
+                            : issue_new(exchange, &incoming, &decision);
     else if ((ok = before != NULL || add_pending(exchange, &incoming)))
         exchange->reply.status = SCEP_PENDING;
     if (!ok || before != NULL || decision.verdict != SCEP_GRANT) /* else with the certificate */

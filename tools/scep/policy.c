@@ -155,8 +155,10 @@ static void decide_renewal(X509 *signer, X509_REQ *request, struct scep_decision
             refuse(decision, SCEP_BAD_REQUEST,
                    "a renewal has no alternative names that the old certificate had not");
     }
-    if (ok)
+    if (ok) {
         decision->verdict = SCEP_GRANT;
+        decision->old = signer;
+    }
     GENERAL_NAMES_free(wanted);
     GENERAL_NAMES_free(had);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);

@@ -28,6 +28,7 @@ enum scep_verdict { SCEP_GRANT, SCEP_WAIT, SCEP_REFUSE };
 struct scep_decision {
     enum scep_verdict verdict;
     int64_t password; /* one-time password that is used up, or 0 */
+    X509 *old;        /* the certificate that is renewed, or NULL; signer, borrowed */
     enum scep_fail_info fail_info;
     char reason[200];
 };
