@@ -63,6 +63,12 @@ check "renewed by the CA that is" device '/certificate scep-renew d'
 equal "its issuer" "$(of d issuer)" 'CN=Local CA'
 equal "the next one is known" "$(entry d next-ca-fingerprint)" "$next"
 equal "and in the store" "$(device '/certificate get Next-CA fingerprint')" "$next"
+for name in e f g; do
+    template $name
+    check "another, $name" add_scep $name challenge-password=secret
+    check "is told of it, too" device "/certificate scep-renew $name"
+    equal "it knows" "$(entry $name next-ca-fingerprint)" "$next"
+done
 check "the CA changes" ca "$SERVER set 0 ca-cert=next-ca next-ca-cert=none challenge-password=secret"
 refused "whoever was not told of it" device '/certificate scep-renew b'
 said "fingerprint is $next, and ca-fingerprint is another"
@@ -72,4 +78,21 @@ equal "its issuer now" "$(of d issuer)" 'CN=Next CA'
 equal "pinned" "$(entry d ca-fingerprint)" "$next"
 equal "and no longer the next" "$(entry d next-ca-fingerprint)" ''
 check "renewed by it" device '/certificate scep-renew d'
+
+# ---- what the CA before it has issued ----
+
+check "nobody is authorised by the CA before, unless the entry says so" device '/certificate scep-renew e'
+said 'signed with a certificate of this CA' 'progress: pending'
+equal "it has its old certificate" "$(of e issuer)" 'CN=Local CA'
+check "the entry says so" ca "$SERVER set 0 previous-ca-cert=local-ca"
+check "renewed by the next one, without a password" device '/certificate scep-renew f'
+said 'progress: done'
+equal "its issuer now" "$(of f issuer)" 'CN=Next CA'
+equal "pinned" "$(entry f ca-fingerprint)" "$next"
+ca '/log print where message~"RenewalReq"' >"$OUT"
+said 'RenewalReq for "CN=f": issued'
+check "one of the CA before is revoked" ca "/certificate issued-revoke [find where serial-number=\"$(of g serial-number)\"]"
+check "and has to wait" device '/certificate scep-renew g'
+said 'not revoked' 'progress: pending'
+equal "nothing was issued to it" "$(ca '/certificate print count-only where issuer="CN=Next CA" and common-name=g')" 0
 stop "$SERVER_PID"

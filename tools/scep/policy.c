@@ -25,30 +25,33 @@ static void refuse(struct scep_decision *decision, enum scep_fail_info fail_info
 
 /* ---- who has signed ---- */
 
-struct twin {
-    const char *fingerprint;
-    int64_t id;
-};
+/* Has this CA issued it, and not revoked it? Revocation is known of what is in the store. */
+static int has_issued(struct scep_server *server, int64_t id, X509 *x509)
+{
+    struct store_cert *ca = id != 0 ? store_cert_get(server->store, &(struct store_query){.id = id}) : NULL,
+                      *here = NULL;
+    X509 *ca_x509 =
+        ca != NULL && ca->der != NULL && ca->revoked_at == 0 ? store_cert_cached(server->store, ca) : NULL;
+    unsigned char *der = NULL;
+    int len, ok;
+
+    if (ca_x509 != NULL && scep_has_signed(ca_x509, x509) && (len = i2d_X509(x509, &der)) > 0)
+        here = store_cert_find(server->store, der, (size_t)len);
+    ok = here != NULL && here->revoked_at == 0 && here->ca == id;
+    OPENSSL_free(der);
+    store_cert_free(here);
+    X509_free(ca_x509);
+    store_cert_free(ca);
+    return ok;
+}
 
 int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X509 *x509)
 {
-    X509 *ca = scep_cert_x509(server, entry->ca);
-    EVP_PKEY *key = ca != NULL ? X509_get0_pubkey(ca) : NULL;
-    struct store_cert *here = NULL;
-    unsigned char *der = NULL;
-    int len = i2d_X509(x509, &der), ok;
+    int ok = X509_cmp_current_time(X509_get0_notAfter(x509)) > 0 &&
+             X509_cmp_current_time(X509_get0_notBefore(x509)) < 0 &&
+             (has_issued(server, entry->ca, x509) || has_issued(server, entry->previous_ca, x509));
 
-    /* What its CA has signed; and revocation is known of what is in the store. */
-    ok = len > 0 && key != NULL &&
-         X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(ca)) == 0 &&
-         X509_verify(x509, key) == 1 && X509_cmp_current_time(X509_get0_notAfter(x509)) > 0 &&
-         X509_cmp_current_time(X509_get0_notBefore(x509)) < 0;
-    here = ok ? store_cert_find(server->store, der, (size_t)len) : NULL;
-    ok = here != NULL && here->revoked_at == 0 && here->ca == entry->ca;
     ERR_clear_error();
-    store_cert_free(here);
-    OPENSSL_free(der);
-    X509_free(ca);
     return ok;
 }
 

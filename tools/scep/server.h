@@ -30,7 +30,8 @@ struct scep_entry {
     char *path; /* begins and ends with "/" */
     char *challenge_password;
     char *allowed_names; /* patterns with commas (fnmatch(3)) that each name must match one of; empty: any */
-    int64_t ca, next_ca, ra;  /* certificates; ra: 0, the CA itself answers */
+    /* Certificates. ra: 0, the CA itself answers; previous_ca: whose certificates may be renewed, too. */
+    int64_t ca, next_ca, previous_ca, ra;
     int64_t request_lifetime; /* seconds */
     int days_valid, key_size_min;
     int is_disabled, allow_3des, allow_des;

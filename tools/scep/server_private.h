@@ -35,7 +35,7 @@ struct scep_decision {
 /* signer: the certificate that the message was signed with; type: of the message. request is parsed. */
 void scep_decide(struct scep_server *server, const struct scep_entry *entry, enum scep_type type,
                  X509 *signer, const struct store_incoming *incoming, struct scep_decision *decision);
-/* Is the certificate one that this entry's CA has issued, valid and not revoked? */
+/* Is the certificate one that this entry's CA, or the one before it, has issued, valid and not revoked? */
 int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X509 *x509);
 
 #endif
