@@ -99,6 +99,10 @@ issued "names that are allowed"
 entry 'allowed-names=""'
 ask subject=/
 denied "no name" 2
+ask subject=/ san=DNS:n.example.com
+issued "an alternative name alone"
+plain_openssl x509 -in "$T/mallory.crt" -noout -ext subjectAltName >"$OUT"
+said 'Alternative Name: critical' 'DNS:n.example.com'
 ask "subject=/CN=Local CA"
 denied "the CA's own name" 2
 ask subject=/CN=sub-ca constraints=critical,CA:TRUE usage=critical,keyCertSign,cRLSign extended-usage=OCSPSigning,serverAuth
