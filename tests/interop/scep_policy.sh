@@ -131,6 +131,9 @@ scep_send pss
 cp "$T/small.key" "$T/pss.key"
 scep_read pss
 denied "a small key of another kind" 0 'neither RSA'
+plain_openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit -out "$T/explicit.key"
+scep_ask explicit subject=/CN=explicit tid=explicit challenge=secret
+denied "a curve without a name" 0 'neither RSA'
 for curve in P-256 P-192; do
     plain_openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:$curve -out "$T/$curve.key"
     scep_ask $curve subject=/CN=$curve tid=$curve challenge=secret

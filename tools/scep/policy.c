@@ -3,6 +3,7 @@
  * says so. */
 #include "server_private.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
@@ -57,10 +58,17 @@ int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X50
 
 /* ---- what is asked for ---- */
 
-/* RSA and the curves of TLS; RSA-PSS keys and Ed25519 can't decrypt the CertRep. */
+/* RSA and the curves of TLS; RSA-PSS keys and Ed25519 can't decrypt the CertRep. A curve by its name only
+ * (RFC 5480 section 2.1.1): with parameters anybody could make one of his own. */
 static int is_key_known(EVP_PKEY *key)
 {
-    return EVP_PKEY_is_a(key, "RSA") || (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256);
+    int is_explicit = 0;
+
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return 1;
+    return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256 &&
+           EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) &&
+           !is_explicit;
 }
 
 /* The request's own signature: no MD5 (RFC 8894 section 2.9). */
