@@ -265,10 +265,11 @@ int store_incoming_remove(struct store *store, int64_t id);
 /* Removes what is pending no longer than its time, and what was answered before then. */
 int store_incoming_sweep(struct store *store, int64_t answered_before);
 
-/* Does each name that it asks for (common names, addresses for mail, alternative names) match one of the
- * patterns (fnmatch(3), with commas between them, upper and lower case alike)? A pattern is for a name alone
- * or with its kind ("DNS:*.example.com"); one list with a "=" may be for the subject as a whole. 0: no, or it
- * has no name; which is what does not match, for people. */
+/* Does each name that it asks for (common names, addresses for mail, UIDs, serial numbers and unstructured
+ * names of its subject, alternative names) match one of the patterns (fnmatch(3), with commas between them,
+ * upper and lower case alike)? A pattern is for a name alone or with its kind ("DNS:*.example.com",
+ * "serialNumber=*"); one list with a "=" may be for the subject as a whole. 0: no, or it has no name; which
+ * is what does not match, for people. */
 int store_incoming_matches(const struct store_incoming *incoming, const char *patterns, char *which,
                            size_t size);
 

@@ -91,6 +91,12 @@ ask 'subject=/CN=m.example.com,CN=evil.example.net'
 denied "a comma in a common name" 2
 ask 'subject=/CN=m.example.com/CN=evil.example.net'
 denied "the second of two common names" 2
+for name in UID=evil serialNumber=evil unstructuredName=evil.example.net unstructuredAddress=192.0.2.1; do
+    ask "subject=/CN=m.example.com/$name"
+    denied "another kind of name beside it: $name" 2 "allowed-names does not have ${name#*=}"
+done
+ask "subject=/O=Evil/CN=m.example.com/unstructuredName=m.example.com"
+issued "the same name twice"
 long=$(printf 'DNS:%s.example.com,' $(seq -f "$(printf 'x%.0s' {1..50})%03g" 100))
 ask subject=/CN=m.example.com "san=${long}DNS:evil.example.net"
 denied "a forbidden name behind many others" 2 'evil.example.net'
