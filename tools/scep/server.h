@@ -14,7 +14,9 @@
 #define SCEP_REQUEST_LIFETIME "1h"
 #define SCEP_AUTHORIZATION    "required"
 #define SCEP_KEY_SIZE_MIN     "2048"
-#define SCEP_BODY_MAX         (2 << 20) /* bytes of a request (a message, DER) */
+/* Bytes of a request (a message, DER): what is encrypted may have 20 KB, certificates are beside it. Nobody
+ * is known yet who sends them, and there are connections enough to fill the memory with larger ones. */
+#define SCEP_BODY_MAX (64 << 10)
 
 struct scep_server {
     struct store *store;  /* of this thread */
