@@ -146,9 +146,30 @@ int store_incoming_parse(struct store *store, const unsigned char *der, size_t l
     return ok;
 }
 
-int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit)
+static int has_place(struct store *store, const struct store_incoming *incoming, int64_t limit,
+                     int64_t same_address)
 {
-    int64_t count, same;
+    int64_t count, near;
+
+    if (limit == INT64_MAX)
+        return 1;
+    count = store_number(store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending'",
+                         "i", incoming->entry);
+    near = store_number(
+        store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending' AND address = ?",
+        "it", incoming->entry, incoming->address);
+    if (count < 0 || near < 0)
+        return 0;
+    if (count >= limit)
+        return store_raise(store, "%d requests are pending already", (int)limit);
+    return near < same_address ||
+           store_raise(store, "%d requests of %.48s are pending already", (int)near, incoming->address);
+}
+
+int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit,
+                       int64_t same_address)
+{
+    int64_t same;
     int ok;
 
     if (!store_begin(store))
@@ -165,9 +186,7 @@ int store_incoming_add(struct store *store, struct store_incoming *incoming, int
         return store_end(store, 1);
     }
     incoming->created = (int64_t)time(NULL);
-    count = store_number(store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending'",
-                         "i", incoming->entry);
-    ok = count >= 0 && (count < limit || store_raise(store, "%d requests are pending already", (int)limit)) &&
+    ok = has_place(store, incoming, limit, same_address) &&
          store_run(store,
                    "INSERT INTO incoming (entry, transaction_id, key_fingerprint, status, reason, subject,"
                    " subject_alt_name, address, created, expires, request)"
@@ -280,7 +299,7 @@ int store_incoming_enrol(struct store *store, struct store_incoming *incoming, X
 
     if (ok)
         ok = store_end(store, store_incoming_sweep(store, answered_before) &&
-                                  store_incoming_add(store, incoming, INT64_MAX) &&
+                                  store_incoming_add(store, incoming, INT64_MAX, INT64_MAX) &&
                                   save(store, incoming, cert, x509, password) &&
                                   (line == NULL || store_log(store, "scep,info", "%s", line)));
     if (ok)

@@ -241,8 +241,9 @@ struct store_incoming {
 int store_incoming_parse(struct store *store, const unsigned char *der, size_t len,
                          struct store_incoming *incoming, char *why, size_t size);
 /* Adds it as pending until expires; sets id, which is the old one if it is there already. Fails if limit of
- * the entry's are pending. */
-int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit);
+ * the entry's are pending, or same_address of those from its address: nobody alone takes all places. */
+int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit,
+                       int64_t same_address);
 /* By id, or (0) by entry, transaction and key. NULL: there is none, and nothing is said. */
 struct store_incoming *store_incoming_get(struct store *store, int64_t id, int64_t entry,
                                           const char *transaction_id, const char *key_fingerprint);

@@ -128,6 +128,18 @@ scep_read bad
 pending "when they have expired"
 equal "they are gone" "$(sqlite3 "$SIGNET_HOME/signet.db" "SELECT count(*) FROM incoming WHERE status = 'pending'")" 1
 
+# Nobody alone takes all places.
+sqlite3 "$SIGNET_HOME/signet.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+    INSERT INTO incoming (entry, transaction_id, key_fingerprint, status, reason, subject, subject_alt_name, address, created,
+    expires, request) SELECT $entry, i, i, 'pending', '', 'CN=' || i, '', '127.0.0.3', 0, strftime('%s') + 600, x'00' FROM n"
+scep_write bad subject=/CN=bad tid=same && scep_send bad --interface 127.0.0.3
+scep_read bad
+denied "the 251st that waits of one address" 2 'no more requests'
+scep_write bad subject=/CN=bad tid=another && scep_send bad --interface 127.0.0.4
+scep_read bad
+pending "one of another address"
+sqlite3 "$SIGNET_HOME/signet.db" "DELETE FROM incoming WHERE status = 'pending'"
+
 # ---- connections ----
 fds=()
 hold() { # hold COUNT TEXT: connections that send only this

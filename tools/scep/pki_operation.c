@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define PENDING_MAX     1000
+#define PENDING_ADDRESS 250          /* of them from one address */
 #define ENVELOPE_MAX    20480        /* bytes of what is encrypted: requests that wait are kept */
 #define ANSWERED_KEEP_S (30 * 86400) /* how long the same answer is given again */
 
@@ -143,7 +144,7 @@ static int add_pending(struct exchange *exchange, struct store_incoming *incomin
 {
     return describe(exchange, incoming) &&
            ((store_incoming_sweep(exchange->server->store, (int64_t)time(NULL) - ANSWERED_KEEP_S) &&
-             store_incoming_add(exchange->server->store, incoming, PENDING_MAX)) ||
+             store_incoming_add(exchange->server->store, incoming, PENDING_MAX, PENDING_ADDRESS)) ||
             fail(exchange, SCEP_BAD_REQUEST, "no more requests are taken at the moment"));
 }
 
