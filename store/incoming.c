@@ -333,6 +333,6 @@ int store_incoming_sweep(struct store *store, int64_t answered_before)
     return store_begin(store) &&
            store_end(store, store_run(store,
                                       "DELETE FROM incoming WHERE (status = 'pending' AND expires <= ?) OR"
-                                      " (status <> 'pending' AND created < ?)",
+                                      " (status <> 'pending' AND max(created, expires) < ?)",
                                       "ii", (int64_t)time(NULL), answered_before));
 }

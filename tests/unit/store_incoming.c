@@ -224,6 +224,9 @@ static void requests(void)
     store_incoming_free(incoming);
     CU_ASSERT(store_incoming_sweep(store, 0)); /* what has expired */
     CU_ASSERT(store_incoming_each(store, count, &n) && n == 1);
+    n = 0;
+    CU_ASSERT(store_incoming_sweep(store, later - 1)); /* it might have been denied just now */
+    CU_ASSERT(store_incoming_each(store, count, &n) && n == 1);
     CU_ASSERT(store_incoming_sweep(store, later + 1)); /* what has been answered */
     n = 0;
     CU_ASSERT(store_incoming_each(store, count, &n) && n == 0);
