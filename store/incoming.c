@@ -331,8 +331,11 @@ int store_incoming_remove(struct store *store, int64_t id)
 int store_incoming_sweep(struct store *store, int64_t answered_before)
 {
     return store_begin(store) &&
-           store_end(store, store_run(store,
-                                      "DELETE FROM incoming WHERE (status = 'pending' AND expires <= ?) OR"
-                                      " (status <> 'pending' AND max(created, expires) < ?)",
-                                      "ii", (int64_t)time(NULL), answered_before));
+           store_end(store, store_run(store, "DELETE FROM incoming WHERE status = 'pending' AND expires <= ?",
+                                      "i", (int64_t)time(NULL)) &&
+                                (answered_before == 0 ||
+                                 store_run(store,
+                                           "DELETE FROM incoming WHERE status <> 'pending' AND"
+                                           " max(created, expires) < ?",
+                                           "i", answered_before)));
 }

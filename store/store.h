@@ -263,8 +263,9 @@ int store_incoming_enrol(struct store *store, struct store_incoming *incoming, X
                          int days_valid, int64_t password, int64_t answered_before, const char *line);
 int store_incoming_deny(struct store *store, int64_t id, const char *reason);
 int store_incoming_remove(struct store *store, int64_t id);
-/* Removes what is pending no longer than its time, and what was answered before then; it counts from when it
- * could be answered last, since somebody may have granted it after a month. */
+/* Removes what is pending no longer than its time, and what was answered before then (0: none of that, which
+ * has all requests read); it counts from when it could be answered last, since somebody may have granted it
+ * after a month. */
 int store_incoming_sweep(struct store *store, int64_t answered_before);
 
 /* Does each name that it asks for (common names, addresses for mail, UIDs, serial numbers and unstructured

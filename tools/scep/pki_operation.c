@@ -15,6 +15,7 @@
 #define PENDING_ADDRESS 250          /* of them from one address */
 #define ENVELOPE_MAX    20480        /* bytes of what is encrypted: requests that wait are kept */
 #define ANSWERED_KEEP_S (30 * 86400) /* how long the same answer is given again */
+#define SWEEP_S         60           /* how often those that are older are looked for */
 
 /* One message while it is answered. */
 struct exchange {
@@ -116,6 +117,17 @@ static int describe(struct exchange *exchange, struct store_incoming *incoming)
            fail(exchange, SCEP_BAD_REQUEST, "out of memory");
 }
 
+/* What was answered before this is forgotten; 0: not now. */
+static int64_t answered_before(struct scep_server *server)
+{
+    int64_t now = (int64_t)time(NULL);
+
+    if (now - server->swept < SWEEP_S)
+        return 0;
+    server->swept = now;
+    return now - ANSWERED_KEEP_S;
+}
+
 /* Issues what has just come. */
 static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
                      const struct scep_decision *decision)
@@ -129,9 +141,9 @@ static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
     is_logged =
         scep_log_line(exchange->server, exchange->request, exchange->entry, line, "%s for \"%.150s\": issued",
                       scep_type_name(exchange->message.type), incoming->subject);
-    ok = store_incoming_enrol(store, incoming, decision->old, exchange->entry->ca,
-                              exchange->entry->days_valid, decision->password,
-                              (int64_t)time(NULL) - ANSWERED_KEEP_S, is_logged ? line : NULL);
+    ok =
+        store_incoming_enrol(store, incoming, decision->old, exchange->entry->ca, exchange->entry->days_valid,
+                             decision->password, answered_before(exchange->server), is_logged ? line : NULL);
     if (ok)
         return reply_x509(exchange, incoming->issued);
     return reply_issued(
@@ -143,7 +155,7 @@ static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
 static int add_pending(struct exchange *exchange, struct store_incoming *incoming)
 {
     return describe(exchange, incoming) &&
-           ((store_incoming_sweep(exchange->server->store, (int64_t)time(NULL) - ANSWERED_KEEP_S) &&
+           ((store_incoming_sweep(exchange->server->store, answered_before(exchange->server)) &&
              store_incoming_add(exchange->server->store, incoming, PENDING_MAX, PENDING_ADDRESS)) ||
             fail(exchange, SCEP_BAD_REQUEST, "no more requests are taken at the moment"));
 }

@@ -24,6 +24,7 @@ struct scep_server {
     /* Of the log, so that a flood does not fill it: lines in this second, and those left out. */
     int64_t log_second;
     unsigned log_lines, log_left_out;
+    int64_t swept; /* when old answers were looked for last */
 };
 
 /* An entry, as its settings are. */
