@@ -18,7 +18,7 @@ void store_incoming_clear(struct store_incoming *incoming)
     OPENSSL_free(incoming->subject);
     OPENSSL_free(incoming->subject_alt_name);
     OPENSSL_free(incoming->address);
-    OPENSSL_free(incoming->request);
+    OPENSSL_clear_free(incoming->request, incoming->request_len); /* the password may be in it */
     X509_REQ_free(incoming->parsed);
     X509_free(incoming->issued);
     *incoming = (struct store_incoming){0};

@@ -322,7 +322,7 @@ static int ask(struct enrol_run *run, EVP_PKEY *key, const char *transaction_id,
     else if (ok)
         ok = request_certificate(run, csr, len, key, old, old_key, transaction_id, answer);
     X509_REQ_free(request);
-    OPENSSL_free(csr);
+    OPENSSL_clear_free(csr, len); /* the password is in it */
     EVP_PKEY_free(old_key);
     X509_free(old);
     OPENSSL_free(before);

@@ -135,7 +135,7 @@ static int challenge_of(X509_REQ *request, char *text, size_t size)
         return 0;
     len = ASN1_STRING_to_UTF8(&utf8, value->value.asn1_string);
     if (len < 0 || (size_t)len >= size || memchr(utf8, 0, (size_t)len) != NULL) {
-        OPENSSL_free(utf8);
+        OPENSSL_clear_free(utf8, len > 0 ? (size_t)len : 0);
         return 0;
     }
     memcpy(text, utf8, (size_t)len);
