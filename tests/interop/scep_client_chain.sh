@@ -55,6 +55,8 @@ check "no RA any more" ca "$SERVER set 0 ra-cert=none"
 template d
 check "before there is one" add_scep d challenge-password=secret
 equal "none is known" "$(entry d next-ca-fingerprint)" ''
+template h
+check "one that is not renewed in time" add_scep h challenge-password=secret
 check "the next CA" ca '/certificate add name=next-ca common-name="Next CA" key-usage=key-cert-sign,crl-sign custody=file;
     /certificate sign next-ca'
 next=$(ca '/certificate get next-ca fingerprint')
@@ -69,6 +71,13 @@ for name in e f g; do
     check "is told of it, too" device "/certificate scep-renew $name"
     equal "it knows" "$(entry $name next-ca-fingerprint)" "$next"
 done
+check "not asked yet: once a day" device '/certificate scep-renew'
+equal "not told" "$(entry h next-ca-fingerprint)" ''
+note h next-look 1
+check "a day later" device '/certificate scep-renew'
+said 'renewed: 0'
+equal "it knows" "$(entry h next-ca-fingerprint)" "$next"
+equal "asked again tomorrow" "$(sqlite3 "$T/device/signet.db" "SELECT count(*) FROM setting WHERE name = 'next-look' AND value = '1'")" 0
 check "the CA changes" ca "$SERVER set 0 ca-cert=next-ca next-ca-cert=none challenge-password=secret"
 refused "whoever was not told of it" device '/certificate scep-renew b'
 said "fingerprint is $next, and ca-fingerprint is another"
@@ -91,6 +100,12 @@ equal "its issuer now" "$(of f issuer)" 'CN=Next CA'
 equal "pinned" "$(entry f ca-fingerprint)" "$next"
 ca '/log print where message~"RenewalReq"' >"$OUT"
 said 'RenewalReq for "CN=f": issued'
+check "there is one more CA to come" ca "$SERVER set 0 next-ca-cert=local-ca"
+note h next-look 1
+check "another day later" device '/certificate scep-renew'
+equal "it still knows the next one" "$(entry h next-ca-fingerprint)" "$next"
+check "renewed by it" device '/certificate scep-renew h'
+equal "its issuer now" "$(of h issuer)" 'CN=Next CA'
 check "one of the CA before is revoked" ca "/certificate issued-revoke [find where serial-number=\"$(of g serial-number)\"]"
 check "and has to wait" device '/certificate scep-renew g'
 said 'not revoked' 'progress: pending'

@@ -15,6 +15,7 @@
 #define POLL_AGAIN   60    /* seconds between polls of what is pending */
 #define PENDING_MOST 86400 /* after which a new request is made */
 #define CHAIN_MAX    8     /* certificates above the one that is issued */
+#define LOOK_AGAIN   86400 /* seconds between looks for the CA's successor */
 
 static unsigned jitter(void)
 {
@@ -223,6 +224,7 @@ static int install(struct enrol_run *run, const struct scep_answer *answer)
              enrol_set(run, "last-error", "") && enrol_set(run, "transaction-id", "") &&
              enrol_set(run, "requested", "") && enrol_set(run, "failures", "") &&
              enrol_set(run, "next-try", "") && enrol_set_number(run, "renew-at", when) &&
+             enrol_set_number(run, "next-look", (int64_t)time(NULL) + LOOK_AGAIN) &&
              enrol_set(run, "ca-fingerprint", run->seen) &&
              (!enrol_is(run, "next-ca-fingerprint", "", run->seen) ||
               enrol_set(run, "next-ca-fingerprint", "")) &&
@@ -348,6 +350,20 @@ static void fetch_next_ca(struct enrol_run *run)
         store_end(store, ok);
     }
     sk_X509_pop_free(next, X509_free);
+}
+
+/* Of the CA that is believed; if it has changed already, its successor's successor is of no use yet. */
+void enrol_look(struct enrol_run *run)
+{
+    char *url = NULL, *identity = NULL;
+
+    enrol_set_number(run, "next-look", (int64_t)time(NULL) + LOOK_AGAIN);
+    if (open_client(run, &url, &identity) && same_fingerprint(run->pinned, run->seen))
+        fetch_next_ca(run);
+    scep_client_free(run->client);
+    run->client = NULL;
+    OPENSSL_free(identity);
+    OPENSSL_free(url);
 }
 
 static int work(struct enrol_run *run, int *is_pending)
