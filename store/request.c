@@ -173,36 +173,41 @@ static X509_REQ *read_request(struct store *store, const char *file)
     return NULL;
 }
 
-/* Adds to text those that a request may have, of the wanted ones, and (unless it is NULL) of the others. */
-static void pick_usages(char *text, size_t size, const char *wanted, const char *and_of)
-{
-    static const char *const allowed[] = {"digital-signature",
-                                          "content-commitment",
-                                          "key-encipherment",
-                                          "data-encipherment",
-                                          "key-agreement",
-                                          "tls-server",
-                                          "tls-client",
-                                          "email-protect",
-                                          "code-sign",
-                                          "ipsec-end-system",
-                                          "ipsec-tunnel",
-                                          "ipsec-user",
-                                          NULL};
-    int i;
+/* What a request may have: key usages, and extended ones. */
+static const char *const basic_usages[] = {"digital-signature", "content-commitment", "key-encipherment",
+                                           "data-encipherment", "key-agreement",      NULL};
+static const char *const extended_usages[] = {
+    "tls-server",       "tls-client",   "email-protect", "code-sign",
+    "ipsec-end-system", "ipsec-tunnel", "ipsec-user",    NULL};
 
-    for (i = 0; allowed[i] != NULL; i++) {
-        if (store_usage_has(wanted, allowed[i]) && (and_of == NULL || store_usage_has(and_of, allowed[i]))) {
+/* Adds to text those of these that are wanted and (unless it is NULL) had. Returns their number. */
+static int pick_usages(char *text, size_t size, const char *const *names, const char *wanted, const char *had)
+{
+    int n = 0;
+
+    for (; *names != NULL; names++) {
+        if (store_usage_has(wanted, *names) && (had == NULL || store_usage_has(had, *names))) {
             OPENSSL_strlcat(text, *text != '\0' ? "," : "", size);
-            OPENSSL_strlcat(text, allowed[i], size);
+            OPENSSL_strlcat(text, *names, size);
+            n++;
         }
     }
+    return n;
+}
+
+/* For a renewal: those of the old certificate, or fewer of them. Without any of a kind a certificate would be
+ * good for all of that kind, which it is only if the old one was. */
+static int pick_renewed(char *text, size_t size, const char *const *names, int nid, const char *wanted,
+                        const char *had, X509 *old)
+{
+    return pick_usages(text, size, names, wanted, had) > 0 || pick_usages(text, size, names, had, NULL) > 0 ||
+           X509_get_ext_by_NID(old, nid, -1) < 0;
 }
 
 /* What a request may ask for besides names: the usages of a TLS end entity, as far as it names them; with an
  * old certificate, as far as that has them: whoever could take one renews it, and must not get more by that.
  */
-static int take_usages(struct store_cert *template, X509_REQ *request, X509 *old)
+static int take_usages(struct store *store, struct store_cert *template, X509_REQ *request, X509 *old)
 {
     STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
     X509 *carrier = X509_new();
@@ -212,14 +217,18 @@ static int take_usages(struct store_cert *template, X509_REQ *request, X509 *old
     for (i = 0; ok && i < sk_X509_EXTENSION_num(extensions); i++)
         ok = X509_add_ext(carrier, sk_X509_EXTENSION_value(extensions, i), -1);
     asked = ok ? store_usages_of(carrier) : NULL;
-    if (asked != NULL)
-        pick_usages(text, sizeof(text), asked, had);
-    if (had != NULL && *text == '\0')
-        pick_usages(text, sizeof(text), had, NULL);
-    ok = asked != NULL &&
-         store_cert_set_text(template, STORE_KEY_USAGE,
-                             *text != '\0' ? text
-                                           : "digital-signature,key-encipherment,tls-server,tls-client");
+    ok = asked != NULL;
+    if (ok && old == NULL) {
+        pick_usages(text, sizeof(text), basic_usages, asked, NULL);
+        pick_usages(text, sizeof(text), extended_usages, asked, NULL);
+        if (*text == '\0')
+            OPENSSL_strlcpy(text, "digital-signature,key-encipherment,tls-server,tls-client", sizeof(text));
+    } else if (ok) {
+        ok = (pick_renewed(text, sizeof(text), basic_usages, NID_key_usage, asked, had, old) &&
+              pick_renewed(text, sizeof(text), extended_usages, NID_ext_key_usage, asked, had, old)) ||
+             store_raise(store, "what the old certificate is for is nothing that a request may ask for");
+    }
+    ok = ok && store_cert_set_text(template, STORE_KEY_USAGE, text);
     OPENSSL_free(had);
     OPENSSL_free(asked);
     X509_free(carrier);
@@ -236,7 +245,7 @@ X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509
     if (!store_check_ca(store, ca) || (ca_pkey = store_cert_pkey(store, ca)) == NULL)
         return NULL;
     cert->days_valid = days_valid;
-    if (store_cert_set_text(cert, STORE_NAME, name) && take_usages(cert, request, old) &&
+    if (store_cert_set_text(cert, STORE_NAME, name) && take_usages(store, cert, request, old) &&
         store_cert_set_text(cert, STORE_DIGEST_ALGORITHM, "sha256"))
         x509 = store_issue(store, &(struct store_issue){.template = cert,
                                                         .request = request,

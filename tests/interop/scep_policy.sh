@@ -357,6 +357,20 @@ equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
 SIGN=narrow scep_ask new type=17 tid=wide subject=/CN=narrow.old extended-usage=codeSigning
 issued "what waits, as a renewal"
 equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+# None of a kind would be all of it.
+SIGN=narrow scep_ask new type=17 tid=usage4 subject=/CN=narrow.old usage=critical,digitalSignature
+issued "its renewal, which asks for a key usage alone"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=old scep_ask new type=17 tid=usage5 subject=/CN=old/O=Example extended-usage=clientAuth
+issued "a renewal that asks for an extended usage alone"
+plain_openssl x509 -in "$T/new.crt" -noout -ext keyUsage,extendedKeyUsage >"$OUT"
+said 'Digital Signature, Key Encipherment' '^ *TLS Web Client Authentication$'
+check "a certificate for OCSP" signet '/certificate add name=ocsp common-name=ocsp.old key-usage=ocsp-sign custody=file; /certificate sign ocsp ca=local-ca;
+    /certificate export-certificate ocsp export-passphrase=passphrase'
+plain_openssl x509 -in "$FILES/cert_export_ocsp.crt" -out "$T/ocsp.crt"
+plain_openssl pkey -in "$FILES/cert_export_ocsp.key" -passin pass:passphrase -out "$T/ocsp.key"
+SIGN=ocsp scep_ask new type=17 tid=usage6 subject=/CN=ocsp.old
+denied "the renewal of one that no request could have asked for" 2
 # The same by PKCSReq, as before RFC 8894; other names need a password as ever.
 SIGN=old scep_ask new type=19 tid=draft1 subject=/CN=old/O=Example san=DNS:old.example.com
 issued "by PKCSReq"
