@@ -18,7 +18,7 @@ void store_incoming_clear(struct store_incoming *incoming)
     OPENSSL_free(incoming->subject);
     OPENSSL_free(incoming->subject_alt_name);
     OPENSSL_free(incoming->address);
-    OPENSSL_free(incoming->request);
+    OPENSSL_clear_free(incoming->request, incoming->request_len); /* the password may be in it */
     X509_REQ_free(incoming->parsed);
     X509_free(incoming->issued);
     *incoming = (struct store_incoming){0};
@@ -147,9 +147,30 @@ int store_incoming_parse(struct store *store, const unsigned char *der, size_t l
     return ok;
 }
 
-int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit)
+static int has_place(struct store *store, const struct store_incoming *incoming, int64_t limit,
+                     int64_t same_address)
 {
-    int64_t count, same;
+    int64_t count, near;
+
+    if (limit == INT64_MAX)
+        return 1;
+    count = store_number(store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending'",
+                         "i", incoming->entry);
+    near = store_number(
+        store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending' AND address = ?",
+        "it", incoming->entry, incoming->address);
+    if (count < 0 || near < 0)
+        return 0;
+    if (count >= limit)
+        return store_raise(store, "%d requests are pending already", (int)limit);
+    return near < same_address ||
+           store_raise(store, "%d requests of %.48s are pending already", (int)near, incoming->address);
+}
+
+int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit,
+                       int64_t same_address)
+{
+    int64_t same;
     int ok;
 
     if (!store_begin(store))
@@ -166,9 +187,7 @@ int store_incoming_add(struct store *store, struct store_incoming *incoming, int
         return store_end(store, 1);
     }
     incoming->created = (int64_t)time(NULL);
-    count = store_number(store, 0, "SELECT count(*) FROM incoming WHERE entry = ? AND status = 'pending'",
-                         "i", incoming->entry);
-    ok = count >= 0 && (count < limit || store_raise(store, "%d requests are pending already", (int)limit)) &&
+    ok = has_place(store, incoming, limit, same_address) &&
          store_run(store,
                    "INSERT INTO incoming (entry, transaction_id, key_fingerprint, status, reason, subject,"
                    " subject_alt_name, address, created, expires, request)"
@@ -232,8 +251,8 @@ static int save(struct store *store, const struct store_incoming *incoming, stru
     return store_end(store, ok);
 }
 
-static X509 *sign(struct store *store, const struct store_incoming *incoming, int64_t ca_id, int days_valid,
-                  struct store_cert *cert)
+static X509 *sign(struct store *store, const struct store_incoming *incoming, X509 *old, int64_t ca_id,
+                  int days_valid, struct store_cert *cert)
 {
     struct store_cert *ca = store_cert_by_id(store, ca_id);
     X509_REQ *request =
@@ -245,14 +264,15 @@ static X509 *sign(struct store *store, const struct store_incoming *incoming, in
     if (request == NULL)
         store_raise_ssl(store, "the request can't be read");
     else if (ca != NULL)
-        x509 = store_request_issue(store, ca, request, days_valid, name, cert);
+        x509 = store_request_issue(store, ca, request, old, days_valid, name, cert);
     if (request != incoming->parsed)
         X509_REQ_free(request);
     store_cert_free(ca);
     return x509;
 }
 
-int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password)
+int store_incoming_issue(struct store *store, int64_t id, X509 *old, int64_t ca, int days_valid,
+                         int64_t password)
 {
     struct store_incoming *incoming = store_incoming_get(store, id, 0, NULL, NULL);
     struct store_cert *cert = store_template_new();
@@ -262,7 +282,7 @@ int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_v
     if (incoming == NULL || strcmp(incoming->status, "pending") != 0)
         store_raise(store, "the request is not pending any more");
     else if (cert != NULL)
-        ok = (x509 = sign(store, incoming, ca, days_valid, cert)) != NULL &&
+        ok = (x509 = sign(store, incoming, old, ca, days_valid, cert)) != NULL &&
              save(store, incoming, cert, x509, password);
     X509_free(x509);
     store_cert_free(cert);
@@ -270,17 +290,17 @@ int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_v
     return ok;
 }
 
-int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
-                         int64_t password, int64_t answered_before, const char *line)
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, X509 *old, int64_t ca,
+                         int days_valid, int64_t password, int64_t answered_before, const char *line)
 {
     struct store_cert *cert = store_template_new();
     /* Before the transaction: it may take a TPM its time. */
-    X509 *x509 = cert != NULL ? sign(store, incoming, ca, days_valid, cert) : NULL;
+    X509 *x509 = cert != NULL ? sign(store, incoming, old, ca, days_valid, cert) : NULL;
     int ok = x509 != NULL && store_begin(store);
 
     if (ok)
         ok = store_end(store, store_incoming_sweep(store, answered_before) &&
-                                  store_incoming_add(store, incoming, INT64_MAX) &&
+                                  store_incoming_add(store, incoming, INT64_MAX, INT64_MAX) &&
                                   save(store, incoming, cert, x509, password) &&
                                   (line == NULL || store_log(store, "scep,info", "%s", line)));
     if (ok)
@@ -312,8 +332,11 @@ int store_incoming_remove(struct store *store, int64_t id)
 int store_incoming_sweep(struct store *store, int64_t answered_before)
 {
     return store_begin(store) &&
-           store_end(store, store_run(store,
-                                      "DELETE FROM incoming WHERE (status = 'pending' AND expires <= ?) OR"
-                                      " (status <> 'pending' AND created < ?)",
-                                      "ii", (int64_t)time(NULL), answered_before));
+           store_end(store, store_run(store, "DELETE FROM incoming WHERE status = 'pending' AND expires <= ?",
+                                      "i", (int64_t)time(NULL)) &&
+                                (answered_before == 0 ||
+                                 store_run(store,
+                                           "DELETE FROM incoming WHERE status <> 'pending' AND"
+                                           " max(created, expires) < ?",
+                                           "i", answered_before)));
 }

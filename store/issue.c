@@ -96,7 +96,7 @@ static int add_key_ids(struct store *store, STACK_OF(X509_EXTENSION) * *extensio
 }
 
 static int add_alt_names(struct store *store, STACK_OF(X509_EXTENSION) * *extensions,
-                         const struct store_issue *issue)
+                         const struct store_issue *issue, X509 *x509)
 {
     GENERAL_NAMES *names = NULL;
     int ok = 1;
@@ -114,7 +114,7 @@ static int add_alt_names(struct store *store, STACK_OF(X509_EXTENSION) * *extens
     /* RFC 5280 section 4.2.1.6: critical if the subject is empty. */
     if (sk_GENERAL_NAME_num(names) > 0)
         ok = add(extensions, NID_subject_alt_name, names,
-                 *issue->template->text[STORE_COMMON_NAME] == '\0' && issue->request == NULL);
+                 X509_NAME_entry_count(X509_get_subject_name(x509)) == 0);
     GENERAL_NAMES_free(names);
     return ok || store_raise_ssl(store, "subject-alt-name");
 }
@@ -150,7 +150,7 @@ static int add_extensions(struct store *store, const struct store_issue *issue, 
 
     ok = extensions != NULL && add_constraints(&extensions, is_ca, issue->template->path_length) &&
          store_usages_add(store, extensions, usages) && add_key_ids(store, &extensions, x509, ca) &&
-         add_alt_names(store, &extensions, issue) &&
+         add_alt_names(store, &extensions, issue, x509) &&
          (issue->crl_host == NULL || *issue->crl_host == '\0' ||
           add_crl_point(&extensions, issue->crl_host, issue->crl_id));
     for (i = 0; ok && i < sk_X509_EXTENSION_num(extensions); i++)

@@ -44,6 +44,14 @@ static int take(struct names *names, const char *kind, const void *data, size_t 
     return matches_one(names->patterns, text + kind_len) || matches_one(names->patterns, text);
 }
 
+/* What others know somebody by. Organizations and places are not. */
+static int is_name(int nid)
+{
+    return nid == NID_commonName || nid == NID_pkcs9_emailAddress || nid == NID_userId ||
+           nid == NID_serialNumber || nid == NID_pkcs9_unstructuredName ||
+           nid == NID_pkcs9_unstructuredAddress;
+}
+
 static int take_subject(struct names *names, const X509_NAME *subject)
 {
     int i, ok = 1;
@@ -52,11 +60,13 @@ static int take_subject(struct names *names, const X509_NAME *subject)
         const X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, i);
         int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry)), len;
         unsigned char *utf8 = NULL;
+        char kind[32];
 
-        if (nid != NID_commonName && nid != NID_pkcs9_emailAddress)
+        if (!is_name(nid))
             continue;
+        snprintf(kind, sizeof(kind), "%s=", OBJ_nid2sn(nid));
         len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
-        ok = take(names, nid == NID_commonName ? "CN=" : "emailAddress=", utf8, len > 0 ? (size_t)len : 0);
+        ok = take(names, kind, utf8, len > 0 ? (size_t)len : 0);
         OPENSSL_free(utf8);
     }
     return ok;

@@ -149,9 +149,9 @@ int store_template_is_unchanged(struct store *store, const struct store_cert *be
 X509_REQ *store_request_new(struct store *store, const struct store_cert *template, EVP_PKEY *pkey,
                             const struct store_enrol_options *options);
 /* Issues for a request: fills cert, whose name is wanted. The signature is made here, outside a transaction.
- */
-X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, int days_valid,
-                          const char *name, struct store_cert *cert);
+ * old: what it renews, whose usages are the most that it gets; NULL: it is new. */
+X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, X509 *old,
+                          int days_valid, const char *name, struct store_cert *cert);
 /* Inserts what was issued so, under a name that is free. Within a transaction. */
 int store_request_insert(struct store *store, struct store_cert *cert, X509 *x509);
 /* The names a request asks for, as a certificate's would be told. 0: out of memory. */

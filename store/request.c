@@ -173,48 +173,71 @@ static X509_REQ *read_request(struct store *store, const char *file)
     return NULL;
 }
 
-/* What a request may ask for besides names: the usages of a TLS end entity, as far as it names them. */
-static int take_usages(struct store_cert *template, X509_REQ *request)
+/* What a request may have: key usages, and extended ones. */
+static const char *const basic_usages[] = {"digital-signature", "content-commitment", "key-encipherment",
+                                           "data-encipherment", "key-agreement",      NULL};
+static const char *const extended_usages[] = {
+    "tls-server",       "tls-client",   "email-protect", "code-sign",
+    "ipsec-end-system", "ipsec-tunnel", "ipsec-user",    NULL};
+
+/* Adds to text those of these that are wanted and (unless it is NULL) had. Returns their number. */
+static int pick_usages(char *text, size_t size, const char *const *names, const char *wanted, const char *had)
 {
-    static const char *const allowed[] = {"digital-signature",
-                                          "content-commitment",
-                                          "key-encipherment",
-                                          "data-encipherment",
-                                          "key-agreement",
-                                          "tls-server",
-                                          "tls-client",
-                                          "email-protect",
-                                          "code-sign",
-                                          "ipsec-end-system",
-                                          "ipsec-tunnel",
-                                          "ipsec-user",
-                                          NULL};
+    int n = 0;
+
+    for (; *names != NULL; names++) {
+        if (store_usage_has(wanted, *names) && (had == NULL || store_usage_has(had, *names))) {
+            OPENSSL_strlcat(text, *text != '\0' ? "," : "", size);
+            OPENSSL_strlcat(text, *names, size);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* For a renewal: those of the old certificate, or fewer of them. Without any of a kind a certificate would be
+ * good for all of that kind, which it is only if the old one was. */
+static int pick_renewed(char *text, size_t size, const char *const *names, int nid, const char *wanted,
+                        const char *had, X509 *old)
+{
+    return pick_usages(text, size, names, wanted, had) > 0 || pick_usages(text, size, names, had, NULL) > 0 ||
+           X509_get_ext_by_NID(old, nid, -1) < 0;
+}
+
+/* What a request may ask for besides names: the usages of a TLS end entity, as far as it names them; with an
+ * old certificate, as far as that has them: whoever could take one renews it, and must not get more by that.
+ */
+static int take_usages(struct store *store, struct store_cert *template, X509_REQ *request, X509 *old)
+{
     STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
     X509 *carrier = X509_new();
-    char *asked = NULL, text[512] = "";
-    int i, ok = carrier != NULL;
+    char *asked = NULL, *had = old != NULL ? store_usages_of(old) : NULL, text[512] = "";
+    int i, ok = carrier != NULL && (old == NULL || had != NULL);
 
     for (i = 0; ok && i < sk_X509_EXTENSION_num(extensions); i++)
         ok = X509_add_ext(carrier, sk_X509_EXTENSION_value(extensions, i), -1);
     asked = ok ? store_usages_of(carrier) : NULL;
-    for (i = 0; asked != NULL && allowed[i] != NULL; i++) {
-        if (store_usage_has(asked, allowed[i])) {
-            OPENSSL_strlcat(text, *text != '\0' ? "," : "", sizeof(text));
-            OPENSSL_strlcat(text, allowed[i], sizeof(text));
-        }
+    ok = asked != NULL;
+    if (ok && old == NULL) {
+        pick_usages(text, sizeof(text), basic_usages, asked, NULL);
+        pick_usages(text, sizeof(text), extended_usages, asked, NULL);
+        if (*text == '\0')
+            OPENSSL_strlcpy(text, "digital-signature,key-encipherment,tls-server,tls-client", sizeof(text));
+    } else if (ok) {
+        ok = (pick_renewed(text, sizeof(text), basic_usages, NID_key_usage, asked, had, old) &&
+              pick_renewed(text, sizeof(text), extended_usages, NID_ext_key_usage, asked, had, old)) ||
+             store_raise(store, "what the old certificate is for is nothing that a request may ask for");
     }
-    ok = asked != NULL &&
-         store_cert_set_text(template, STORE_KEY_USAGE,
-                             *text != '\0' ? text
-                                           : "digital-signature,key-encipherment,tls-server,tls-client");
+    ok = ok && store_cert_set_text(template, STORE_KEY_USAGE, text);
+    OPENSSL_free(had);
     OPENSSL_free(asked);
     X509_free(carrier);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     return ok;
 }
 
-X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, int days_valid,
-                          const char *name, struct store_cert *cert)
+X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509_REQ *request, X509 *old,
+                          int days_valid, const char *name, struct store_cert *cert)
 {
     EVP_PKEY *ca_pkey = NULL;
     X509 *x509 = NULL;
@@ -222,7 +245,7 @@ X509 *store_request_issue(struct store *store, const struct store_cert *ca, X509
     if (!store_check_ca(store, ca) || (ca_pkey = store_cert_pkey(store, ca)) == NULL)
         return NULL;
     cert->days_valid = days_valid;
-    if (store_cert_set_text(cert, STORE_NAME, name) && take_usages(cert, request) &&
+    if (store_cert_set_text(cert, STORE_NAME, name) && take_usages(store, cert, request, old) &&
         store_cert_set_text(cert, STORE_DIGEST_ALGORITHM, "sha256"))
         x509 = store_issue(store, &(struct store_issue){.template = cert,
                                                         .request = request,
@@ -262,7 +285,7 @@ int store_request_sign(struct store *store, const char *file, int64_t ca_id, int
     *id = 0;
     if (ca == NULL || cert == NULL || !store_check_ca(store, ca) || !store_check_name(store, name) ||
         (request = read_request(store, file)) == NULL ||
-        (x509 = store_request_issue(store, ca, request, days_valid, name, cert)) == NULL ||
+        (x509 = store_request_issue(store, ca, request, NULL, days_valid, name, cert)) == NULL ||
         !store_begin(store))
         goto out;
     ok = store_request_insert(store, cert, x509) &&

@@ -241,8 +241,9 @@ struct store_incoming {
 int store_incoming_parse(struct store *store, const unsigned char *der, size_t len,
                          struct store_incoming *incoming, char *why, size_t size);
 /* Adds it as pending until expires; sets id, which is the old one if it is there already. Fails if limit of
- * the entry's are pending. */
-int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit);
+ * the entry's are pending, or same_address of those from its address: nobody alone takes all places. */
+int store_incoming_add(struct store *store, struct store_incoming *incoming, int64_t limit,
+                       int64_t same_address);
 /* By id, or (0) by entry, transaction and key. NULL: there is none, and nothing is said. */
 struct store_incoming *store_incoming_get(struct store *store, int64_t id, int64_t entry,
                                           const char *transaction_id, const char *key_fingerprint);
@@ -250,23 +251,28 @@ int store_incoming_each(struct store *store, int (*each)(void *arg, struct store
                         void *arg);
 void store_incoming_free(struct store_incoming *incoming);
 void store_incoming_clear(struct store_incoming *incoming);
-/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. password: the
- * one-time password that allowed it, used up with it, or 0. Returns 0 also if it is not pending any more. */
-int store_incoming_issue(struct store *store, int64_t id, int64_t ca, int days_valid, int64_t password);
+/* Issues the certificate and notes it, in one transaction: whoever asks again gets the same. old: what it
+ * renews, or NULL; the new one has no usages that it had not. password: the one-time password that allowed
+ * it, used up with it, or 0. Returns 0 also if it is not pending any more. */
+int store_incoming_issue(struct store *store, int64_t id, X509 *old, int64_t ca, int days_valid,
+                         int64_t password);
 /* The same with what has been parsed and not been added: it is added as issued, and line logged (NULL:
  * none). Drops what is over, see
  * store_incoming_sweep. Returns 0 also if it is there already. */
-int store_incoming_enrol(struct store *store, struct store_incoming *incoming, int64_t ca, int days_valid,
-                         int64_t password, int64_t answered_before, const char *line);
+int store_incoming_enrol(struct store *store, struct store_incoming *incoming, X509 *old, int64_t ca,
+                         int days_valid, int64_t password, int64_t answered_before, const char *line);
 int store_incoming_deny(struct store *store, int64_t id, const char *reason);
 int store_incoming_remove(struct store *store, int64_t id);
-/* Removes what is pending no longer than its time, and what was answered before then. */
+/* Removes what is pending no longer than its time, and what was answered before then (0: none of that, which
+ * has all requests read); it counts from when it could be answered last, since somebody may have granted it
+ * after a month. */
 int store_incoming_sweep(struct store *store, int64_t answered_before);
 
-/* Does each name that it asks for (common names, addresses for mail, alternative names) match one of the
- * patterns (fnmatch(3), with commas between them, upper and lower case alike)? A pattern is for a name alone
- * or with its kind ("DNS:*.example.com"); one list with a "=" may be for the subject as a whole. 0: no, or it
- * has no name; which is what does not match, for people. */
+/* Does each name that it asks for (common names, addresses for mail, UIDs, serial numbers and unstructured
+ * names of its subject, alternative names) match one of the patterns (fnmatch(3), with commas between them,
+ * upper and lower case alike)? A pattern is for a name alone or with its kind ("DNS:*.example.com",
+ * "serialNumber=*"); one list with a "=" may be for the subject as a whole. 0: no, or it has no name; which
+ * is what does not match, for people. */
 int store_incoming_matches(const struct store_incoming *incoming, const char *patterns, char *which,
                            size_t size);
 

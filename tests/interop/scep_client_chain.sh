@@ -55,6 +55,8 @@ check "no RA any more" ca "$SERVER set 0 ra-cert=none"
 template d
 check "before there is one" add_scep d challenge-password=secret
 equal "none is known" "$(entry d next-ca-fingerprint)" ''
+template h
+check "one that is not renewed in time" add_scep h challenge-password=secret
 check "the next CA" ca '/certificate add name=next-ca common-name="Next CA" key-usage=key-cert-sign,crl-sign custody=file;
     /certificate sign next-ca'
 next=$(ca '/certificate get next-ca fingerprint')
@@ -63,6 +65,19 @@ check "renewed by the CA that is" device '/certificate scep-renew d'
 equal "its issuer" "$(of d issuer)" 'CN=Local CA'
 equal "the next one is known" "$(entry d next-ca-fingerprint)" "$next"
 equal "and in the store" "$(device '/certificate get Next-CA fingerprint')" "$next"
+for name in e f g; do
+    template $name
+    check "another, $name" add_scep $name challenge-password=secret
+    check "is told of it, too" device "/certificate scep-renew $name"
+    equal "it knows" "$(entry $name next-ca-fingerprint)" "$next"
+done
+check "not asked yet: once a day" device '/certificate scep-renew'
+equal "not told" "$(entry h next-ca-fingerprint)" ''
+note h next-look 1
+check "a day later" device '/certificate scep-renew'
+said 'renewed: 0'
+equal "it knows" "$(entry h next-ca-fingerprint)" "$next"
+equal "asked again tomorrow" "$(sqlite3 "$T/device/signet.db" "SELECT count(*) FROM setting WHERE name = 'next-look' AND value = '1'")" 0
 check "the CA changes" ca "$SERVER set 0 ca-cert=next-ca next-ca-cert=none challenge-password=secret"
 refused "whoever was not told of it" device '/certificate scep-renew b'
 said "fingerprint is $next, and ca-fingerprint is another"
@@ -72,4 +87,27 @@ equal "its issuer now" "$(of d issuer)" 'CN=Next CA'
 equal "pinned" "$(entry d ca-fingerprint)" "$next"
 equal "and no longer the next" "$(entry d next-ca-fingerprint)" ''
 check "renewed by it" device '/certificate scep-renew d'
+
+# ---- what the CA before it has issued ----
+
+check "nobody is authorised by the CA before, unless the entry says so" device '/certificate scep-renew e'
+said 'signed with a certificate of this CA' 'progress: pending'
+equal "it has its old certificate" "$(of e issuer)" 'CN=Local CA'
+check "the entry says so" ca "$SERVER set 0 previous-ca-cert=local-ca"
+check "renewed by the next one, without a password" device '/certificate scep-renew f'
+said 'progress: done'
+equal "its issuer now" "$(of f issuer)" 'CN=Next CA'
+equal "pinned" "$(entry f ca-fingerprint)" "$next"
+ca '/log print where message~"RenewalReq"' >"$OUT"
+said 'RenewalReq for "CN=f": issued'
+check "there is one more CA to come" ca "$SERVER set 0 next-ca-cert=local-ca"
+note h next-look 1
+check "another day later" device '/certificate scep-renew'
+equal "it still knows the next one" "$(entry h next-ca-fingerprint)" "$next"
+check "renewed by it" device '/certificate scep-renew h'
+equal "its issuer now" "$(of h issuer)" 'CN=Next CA'
+check "one of the CA before is revoked" ca "/certificate issued-revoke [find where serial-number=\"$(of g serial-number)\"]"
+check "and has to wait" device '/certificate scep-renew g'
+said 'not revoked' 'progress: pending'
+equal "nothing was issued to it" "$(ca '/certificate print count-only where issuer="CN=Next CA" and common-name=g')" 0
 stop "$SERVER_PID"

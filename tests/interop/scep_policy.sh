@@ -91,6 +91,12 @@ ask 'subject=/CN=m.example.com,CN=evil.example.net'
 denied "a comma in a common name" 2
 ask 'subject=/CN=m.example.com/CN=evil.example.net'
 denied "the second of two common names" 2
+for name in UID=evil serialNumber=evil unstructuredName=evil.example.net unstructuredAddress=192.0.2.1; do
+    ask "subject=/CN=m.example.com/$name"
+    denied "another kind of name beside it: $name" 2 "allowed-names does not have ${name#*=}"
+done
+ask "subject=/O=Evil/CN=m.example.com/unstructuredName=m.example.com"
+issued "the same name twice"
 long=$(printf 'DNS:%s.example.com,' $(seq -f "$(printf 'x%.0s' {1..50})%03g" 100))
 ask subject=/CN=m.example.com "san=${long}DNS:evil.example.net"
 denied "a forbidden name behind many others" 2 'evil.example.net'
@@ -99,6 +105,10 @@ issued "names that are allowed"
 entry 'allowed-names=""'
 ask subject=/
 denied "no name" 2
+ask subject=/ san=DNS:n.example.com
+issued "an alternative name alone"
+plain_openssl x509 -in "$T/mallory.crt" -noout -ext subjectAltName >"$OUT"
+said 'Alternative Name: critical' 'DNS:n.example.com'
 ask "subject=/CN=Local CA"
 denied "the CA's own name" 2
 ask subject=/CN=sub-ca constraints=critical,CA:TRUE usage=critical,keyCertSign,cRLSign extended-usage=OCSPSigning,serverAuth
@@ -127,6 +137,9 @@ scep_send pss
 cp "$T/small.key" "$T/pss.key"
 scep_read pss
 denied "a small key of another kind" 0 'neither RSA'
+plain_openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit -out "$T/explicit.key"
+scep_ask explicit subject=/CN=explicit tid=explicit challenge=secret
+denied "a curve without a name" 0 'neither RSA'
 for curve in P-256 P-192; do
     plain_openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:$curve -out "$T/$curve.key"
     scep_ask $curve subject=/CN=$curve tid=$curve challenge=secret
@@ -141,8 +154,8 @@ issued "SHA-1 of a client that knows nothing better"
 [[ $REPLY == *digest=SHA256* ]] || die "signed over SHA-1: $REPLY"
 ask subject=/CN=m break=request-signature
 denied "a request with another's public key" 1
-ask subject=/CN=m fill=100000
-denied "a request of 100 KB" 2
+ask subject=/CN=m fill=40000
+denied "a request of 40 KB" 2
 
 # ---- the message's signature ----
 scep_write d subject=/CN=d tid=d2 challenge=secret sign-key="$T/mallory.key"
@@ -162,6 +175,27 @@ for how in garbage trailing request-signature; do
     denied "$how" 1
     equal "the same answer as to wrong padding" "$(same "$REPLY")" "$wrong"
 done
+# Nor by any other message that carries it: how large it is, a poll, a name made of its blocks.
+ask subject=/CN=m fill=40000
+large=$(same "$REPLY")
+ask subject=/CN=m fill=40000 break=padding
+equal "wrong padding of what is too large" "$(same "$REPLY")" "$large"
+scep_ask c subject=/CN=c tid=oracle
+pending "a transaction to poll for"
+for how in none padding; do
+    scep_ask c subject=/CN=c tid=oracle type=20 names=yes break=$how
+    pending "CertPoll, wrong: $how"
+done
+printf '\x30\x05\x30\x00\x02\x01\x01' >"$T/nobody"
+scep_ask c type=21 tid=oracle2 content="$T/nobody"
+denied "GetCert of a CA without a name" 4
+wrong=$(same "$REPLY")
+for how in 'serial=1234' 'serial=1234 break=padding' 'subject=/CN=c' 'subject=/CN=c break=padding'; do
+    # shellcheck disable=SC2086
+    scep_ask c type=21 tid=oracle2 $how
+    equal "GetCert, $how: the same answer" "$(same "$REPLY")" "$wrong"
+done
+logged 'GetCert refused: another CA' 'GetCert refused: the message can.t be decrypted' 'GetCert refused: no issuer and serial'
 logged 'PKCSReq refused: the message can.t be decrypted' 'PKCSReq refused: no certificate request' "PKCSReq refused: the request.s signature"
 
 # ---- messageType ----
@@ -268,7 +302,7 @@ equal "it is that one" "$(plain_openssl x509 -in "$T/c.crt" -noout -serial)" "$s
 scep_ask c type=21 tid=g2 serial=1234
 denied "GetCert of no certificate" 4
 scep_ask c type=21 tid=g3
-denied "GetCert of a request" 1
+denied "GetCert of a request" 4
 scep_ask c type=22 tid=g4 serial="${serial#serial=}"
 denied "GetCRL without a CRL" 4
 check "a CRL" signet '/certificate crl generate ca=local-ca'
@@ -297,6 +331,44 @@ denied "no proof of the new key" 1
 renew subject=/CN=old/O=Example san=DNS:old.example.com
 issued "the same names, a new key"
 equal "the new key" "$(plain_openssl x509 -in "$T/new.crt" -noout -pubkey)" "$(plain_openssl pkey -in "$T/new.key" -pubout)"
+# No more usages than the old one has, however it is asked for.
+usages() { # usages NAME: the extended ones
+    plain_openssl x509 -in "$T/$1.crt" -noout -ext extendedKeyUsage | sed -n 's/^ *\(TLS\|Code\)/\1/p'
+}
+scep_key narrow
+entry challenge-password=secret
+scep_ask narrow subject=/CN=narrow.old tid=narrow challenge=secret extended-usage=clientAuth
+issued "a certificate of a client"
+equal "its usage" "$(usages narrow)" 'TLS Web Client Authentication'
+entry 'challenge-password=""'
+scep_ask new subject=/CN=narrow.old tid=wide extended-usage=codeSigning
+pending "the usage of another, by hand"
+SIGN=narrow scep_ask new type=17 tid=usage1 subject=/CN=narrow.old extended-usage=clientAuth,serverAuth,codeSigning
+issued "its renewal, which asks for more"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=narrow scep_ask new type=17 tid=usage2 subject=/CN=narrow.old
+issued "its renewal, which asks for none"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=narrow scep_ask new type=19 tid=usage3 subject=/CN=narrow.old extended-usage=serverAuth
+issued "its renewal by PKCSReq"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=narrow scep_ask new type=17 tid=wide subject=/CN=narrow.old extended-usage=codeSigning
+issued "what waits, as a renewal"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+# None of a kind would be all of it.
+SIGN=narrow scep_ask new type=17 tid=usage4 subject=/CN=narrow.old usage=critical,digitalSignature
+issued "its renewal, which asks for a key usage alone"
+equal "its usage" "$(usages new)" 'TLS Web Client Authentication'
+SIGN=old scep_ask new type=17 tid=usage5 subject=/CN=old/O=Example extended-usage=clientAuth
+issued "a renewal that asks for an extended usage alone"
+plain_openssl x509 -in "$T/new.crt" -noout -ext keyUsage,extendedKeyUsage >"$OUT"
+said 'Digital Signature, Key Encipherment' '^ *TLS Web Client Authentication$'
+check "a certificate for OCSP" signet '/certificate add name=ocsp common-name=ocsp.old key-usage=ocsp-sign custody=file; /certificate sign ocsp ca=local-ca;
+    /certificate export-certificate ocsp export-passphrase=passphrase'
+plain_openssl x509 -in "$FILES/cert_export_ocsp.crt" -out "$T/ocsp.crt"
+plain_openssl pkey -in "$FILES/cert_export_ocsp.key" -passin pass:passphrase -out "$T/ocsp.key"
+SIGN=ocsp scep_ask new type=17 tid=usage6 subject=/CN=ocsp.old
+denied "the renewal of one that no request could have asked for" 2
 # The same by PKCSReq, as before RFC 8894; other names need a password as ever.
 SIGN=old scep_ask new type=19 tid=draft1 subject=/CN=old/O=Example san=DNS:old.example.com
 issued "by PKCSReq"

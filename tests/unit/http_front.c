@@ -5,10 +5,15 @@
 
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The value of "name" in the query; wanted NULL: none. */
 static int value_is(const char *query, const char *wanted)
@@ -81,9 +86,113 @@ static void rates(void)
     rate_free(NULL);
 }
 
+/* ---- who waits, in which order they are answered ---- */
+
+#define CROWD 20
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: nothing is answered */
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
+static char order[CROWD + 2][48]; /* addresses, as they were answered */
+static size_t answered, begun;
+static int is_open;
+
+static void *worker_new(void *arg)
+{
+    return arg;
+}
+
+static void worker_free(void *worker)
+{
+    (void)worker;
+}
+
+static void answer(void *worker, const struct front_request *request, struct front_response *response)
+{
+    (void)worker;
+    (void)response;
+    pthread_mutex_lock(&gate);
+    begun++;
+    pthread_cond_broadcast(&moved);
+    while (!is_open)
+        pthread_cond_wait(&moved, &gate);
+    OPENSSL_strlcpy(order[answered++], request->address, sizeof(order[0]));
+    pthread_mutex_unlock(&gate);
+}
+
+static void error(void *arg, const char *what)
+{
+    (void)arg;
+    fprintf(stderr, "\n%s\n", what);
+}
+
+static void *run(void *arg)
+{
+    front_run(arg);
+    return NULL;
+}
+
+/* A GET from this address of the loopback. */
+static int ask(uint16_t port, const char *address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    inet_pton(AF_INET, address, &from.sin_addr);
+    CU_ASSERT_FATAL(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
+                    connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+                    write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1);
+    return fd;
+}
+
+static void turns(void)
+{
+    struct front *front = front_new(&(struct front_config){.address = "127.0.0.1",
+                                                           .body_max = 1000,
+                                                           .workers = 1,
+                                                           .worker_new = worker_new,
+                                                           .worker_free = worker_free,
+                                                           .answer = answer,
+                                                           .error = error,
+                                                           .arg = order});
+    const struct timespec pause = {.tv_nsec = 200000000};
+    int fds[CROWD + 2];
+    pthread_t thread;
+    char buf[1000];
+    size_t i;
+
+    CU_ASSERT_FATAL(front != NULL && pthread_create(&thread, NULL, run, front) == 0);
+    fds[0] = ask(front_port(front), "127.0.0.2");
+    pthread_mutex_lock(&gate);
+    while (begun == 0) /* the worker has it, and the others wait */
+        pthread_cond_wait(&moved, &gate);
+    pthread_mutex_unlock(&gate);
+    for (i = 1; i <= CROWD; i++)
+        fds[i] = ask(front_port(front), "127.0.0.2");
+    nanosleep(&pause, NULL);
+    fds[i] = ask(front_port(front), "127.0.0.3");
+    nanosleep(&pause, NULL);
+    pthread_mutex_lock(&gate);
+    is_open = 1;
+    pthread_cond_broadcast(&moved);
+    pthread_mutex_unlock(&gate);
+    for (i = 0; i < CROWD + 2; i++) {
+        CU_ASSERT(read(fds[i], buf, sizeof(buf)) > 0);
+        close(fds[i]);
+    }
+    CU_ASSERT_EQUAL(answered, CROWD + 2);
+    CU_ASSERT_STRING_EQUAL(order[0], "127.0.0.2");
+    CU_ASSERT_STRING_EQUAL(order[1], "127.0.0.2"); /* the first that waited */
+    CU_ASSERT_STRING_EQUAL(order[2], "127.0.0.3"); /* before the other nineteen */
+    front_stop(front);
+    pthread_join(thread, NULL);
+    front_free(front);
+}
+
 int main(void)
 {
-    CU_TestInfo tests[] = {{"queries", queries}, {"rates", rates}, CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"queries", queries}, {"rates", rates}, {"turns", turns}, CU_TEST_INFO_NULL};
 
     return unit_run("http_front", tests);
 }

@@ -138,6 +138,38 @@ static void replies(void)
     }
 }
 
+/* Section 3.2: a CertRep of FAILURE or PENDING lacks content: there is no eContent at all. */
+static void without_content(void)
+{
+    struct scep_message in = request(SCEP_CERT_REP), out;
+    BIO *empty = BIO_new(BIO_s_mem());
+    CMS_ContentInfo *cms = CMS_sign_ex(NULL, NULL, NULL, empty, CMS_BINARY | CMS_PARTIAL | CMS_DETACHED,
+                                       libctx, NULL),
+                    *enveloped = NULL;
+    CMS_SignerInfo *info = CMS_add1_signer(cms, client, client_key, EVP_sha256(), CMS_BINARY);
+    struct scep_error error;
+    unsigned char *der = NULL;
+    int len;
+
+    in.status = SCEP_PENDING;
+    CU_ASSERT_FATAL(scep_attributes_write(info, &in));
+    CU_ASSERT_FATAL(CMS_final(cms, empty, NULL, CMS_BINARY));
+    len = i2d_CMS_ContentInfo(cms, &der);
+    CU_ASSERT_FATAL(len > 0);
+    CU_ASSERT(scep_open(libctx, der, (size_t)len, &out, &enveloped, &error));
+    CU_ASSERT_EQUAL(out.status, SCEP_PENDING);
+    CU_ASSERT_PTR_NULL(enveloped);
+    CU_ASSERT_PTR_NOT_NULL(out.signer);
+    scep_message_clear(&out);
+    der[len - 1] ^= 1;
+    CU_ASSERT(!scep_open(libctx, der, (size_t)len, &out, &enveloped, &error));
+    scep_message_clear(&out);
+    scep_message_clear(&in);
+    OPENSSL_free(der);
+    CMS_ContentInfo_free(cms);
+    BIO_free(empty);
+}
+
 static void no_messages(void)
 {
     struct scep_message in = request(SCEP_PKCS_REQ), out;
@@ -285,10 +317,15 @@ static void certificates(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {{"round trip", round_trip},     {"replies", replies},
-                           {"no messages", no_messages},   {"attributes", attributes},
-                           {"algorithms", algorithms},     {"names", names},
-                           {"certificates", certificates}, CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"round trip", round_trip},
+                           {"replies", replies},
+                           {"without content", without_content},
+                           {"no messages", no_messages},
+                           {"attributes", attributes},
+                           {"algorithms", algorithms},
+                           {"names", names},
+                           {"certificates", certificates},
+                           CU_TEST_INFO_NULL};
     OSSL_PROVIDER *provider;
     int status;
 

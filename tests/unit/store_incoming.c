@@ -178,7 +178,7 @@ static int add(const char *subject, const char *transaction, int64_t expires, in
     incoming.transaction_id = OPENSSL_strdup(transaction);
     incoming.address = OPENSSL_strdup("192.0.2.1");
     incoming.expires = expires;
-    ok = store_incoming_add(store, &incoming, limit);
+    ok = store_incoming_add(store, &incoming, limit, 3);
     *id = incoming.id;
     store_incoming_clear(&incoming);
     return ok;
@@ -206,6 +206,9 @@ static void requests(void)
     CU_ASSERT(add("CN=b", "t2", later - 120, 2, &again));
     CU_ASSERT(!add("CN=c", "t3", later, 2, &again));
     CU_ASSERT(errors == 2 && strstr(text, "2 requests are pending already") != NULL);
+    CU_ASSERT(add("CN=c", "t3", later - 120, 9, &again));
+    CU_ASSERT(!add("CN=d", "t4", later, 9, &again));
+    CU_ASSERT(errors == 3 && strstr(text, "3 requests of 192.0.2.1 are pending already") != NULL);
     errors = 0;
     incoming = store_incoming_get(store, id, 0, NULL, NULL);
     CU_ASSERT_FATAL(incoming != NULL);
@@ -220,6 +223,9 @@ static void requests(void)
     CU_ASSERT_STRING_EQUAL(incoming->reason, "no");
     store_incoming_free(incoming);
     CU_ASSERT(store_incoming_sweep(store, 0)); /* what has expired */
+    CU_ASSERT(store_incoming_each(store, count, &n) && n == 1);
+    n = 0;
+    CU_ASSERT(store_incoming_sweep(store, later - 1)); /* it might have been denied just now */
     CU_ASSERT(store_incoming_each(store, count, &n) && n == 1);
     CU_ASSERT(store_incoming_sweep(store, later + 1)); /* what has been answered */
     n = 0;

@@ -24,6 +24,8 @@ static const struct property entry_properties[] = {
      "path of its URL, such as /scep/", 0},
     {"next-ca-cert", TYPE_CERTIFICATE, PROP_BOTH | PROP_COLUMN, NULL, 0, 0, NULL, "the CA that follows it",
      0},
+    {"previous-ca-cert", TYPE_CERTIFICATE, PROP_BOTH | PROP_QUIET, NULL, 0, 0, NULL,
+     "the CA before it: certificates of it are renewed, too", 0},
     {"ra-cert", TYPE_CERTIFICATE, PROP_BOTH | PROP_QUIET, NULL, 0, 0, NULL,
      "answers in the CA's place: a certificate of it with its key here", 0},
     {"days-valid", TYPE_NUMBER, PROP_BOTH | PROP_COLUMN, NULL, 1, 36500, SCEP_DAYS_VALID, "of what it issues",
@@ -199,7 +201,7 @@ static int grant(struct call *call, int64_t id)
     else if (incoming->expires <= (int64_t)time(NULL))
         console_fail(call->console, "the request has expired: its client has to ask again");
     else
-        ok = store_incoming_issue(store, id, entry.ca, entry.days_valid, 0);
+        ok = store_incoming_issue(store, id, NULL, entry.ca, entry.days_valid, 0);
     scep_entry_clear(&entry);
     store_incoming_free(incoming);
     return ok;

@@ -32,6 +32,7 @@
 
 struct job {
     struct job *next;
+    size_t turn;                 /* how many of its address waited before it */
     struct evhttp_request *http; /* NULL: the client has gone; for the loop's thread alone */
     struct front_request request;
     struct front_response response;
@@ -290,15 +291,26 @@ static struct job *take(struct front *front, struct evhttp_request *http, const 
     return job;
 }
 
-/* May one more of this address wait? With the lock held. */
-static int has_room(const struct front *front, const char *address)
+/* Lets it wait, if there is room for one more of its address. Addresses take turns: with a TPM of ten
+ * operations a second, whoever comes behind all that one stranger has sent would wait for half a minute. With
+ * the lock held. */
+static int take_place(struct front *front, struct job *job)
 {
-    const struct job *job;
-    size_t same = 0;
+    struct queue *queue = &front->waiting;
+    struct job *other, **place = &queue->first;
 
-    for (job = front->waiting.first; job != NULL; job = job->next)
-        same += strcmp(job->request.address, address) == 0;
-    return front->waiting.count < WAITING_MAX && same < WAITING_ADDRESS;
+    for (other = queue->first; other != NULL; other = other->next)
+        job->turn += strcmp(other->request.address, job->request.address) == 0;
+    if (queue->count >= WAITING_MAX || job->turn >= WAITING_ADDRESS)
+        return 0;
+    while (*place != NULL && (*place)->turn <= job->turn)
+        place = &(*place)->next;
+    job->next = *place;
+    *place = job;
+    if (job->next == NULL)
+        queue->last = &job->next;
+    queue->count++;
+    return 1;
 }
 
 static void on_request(struct evhttp_request *http, void *arg)
@@ -323,10 +335,9 @@ static void on_request(struct evhttp_request *http, void *arg)
     }
     request_is_here(front, connection);
     pthread_mutex_lock(&front->lock);
-    is_full = !has_room(front, address);
+    is_full = !take_place(front, job);
     if (!is_full) {
         evhttp_connection_set_closecb(connection, on_close, job);
-        push(&front->waiting, job);
         pthread_cond_signal(&front->wake);
     }
     pthread_mutex_unlock(&front->lock);

@@ -153,6 +153,14 @@ static int is_due(struct enrol_run *run)
     return enrol_is(run, "refresh", SCEP_REFRESH, "yes") && enrol_get_number(run, "renew-at") <= now;
 }
 
+/* Between renewals the CA may get a successor, and be gone before the next one. */
+static int is_look_due(struct enrol_run *run)
+{
+    return run->certificate->der != NULL && enrol_is(run, "scep-status", "", SCEP_STATUS_ISSUED) &&
+           enrol_is(run, "refresh", SCEP_REFRESH, "yes") &&
+           enrol_get_number(run, "next-look") <= (int64_t)time(NULL);
+}
+
 struct ids {
     int64_t ids[1000];
     size_t count;
@@ -183,6 +191,8 @@ int scep_enrol_run_due(struct managed_host *host, int *count)
             continue;
         }
         due = is_due(&run);
+        if (!due && is_look_due(&run))
+            enrol_look(&run);
         enrol_end(&run);
         if (due && scep_enrol_run(host, list.ids[i], &is_pending))
             *count += !is_pending;

@@ -41,5 +41,7 @@ void enrol_name_key(struct enrol_run *run);
 /* Returns 0 if its certificate is gone; enrol_end in any case. */
 int enrol_begin(struct enrol_run *run, struct managed_host *host, int64_t id);
 void enrol_end(struct enrol_run *run);
+/* Asks whether the CA has a successor now. What goes wrong is reported, and no failure: it is asked again. */
+void enrol_look(struct enrol_run *run);
 
 #endif

@@ -15,6 +15,7 @@
 #define POLL_AGAIN   60    /* seconds between polls of what is pending */
 #define PENDING_MOST 86400 /* after which a new request is made */
 #define CHAIN_MAX    8     /* certificates above the one that is issued */
+#define LOOK_AGAIN   86400 /* seconds between looks for the CA's successor */
 
 static unsigned jitter(void)
 {
@@ -223,6 +224,7 @@ static int install(struct enrol_run *run, const struct scep_answer *answer)
              enrol_set(run, "last-error", "") && enrol_set(run, "transaction-id", "") &&
              enrol_set(run, "requested", "") && enrol_set(run, "failures", "") &&
              enrol_set(run, "next-try", "") && enrol_set_number(run, "renew-at", when) &&
+             enrol_set_number(run, "next-look", (int64_t)time(NULL) + LOOK_AGAIN) &&
              enrol_set(run, "ca-fingerprint", run->seen) &&
              (!enrol_is(run, "next-ca-fingerprint", "", run->seen) ||
               enrol_set(run, "next-ca-fingerprint", "")) &&
@@ -266,6 +268,28 @@ static void note_failure(struct enrol_run *run)
                       run->error));
 }
 
+/* Has the CA that issued the certificate signed that this one follows it? */
+static int is_successor(struct enrol_run *run)
+{
+    return enrol_is(run, "next-ca-fingerprint", "", run->seen);
+}
+
+/* With the old certificate's signature, if it is given. Not every CA takes that of the CA before it: then as
+ * somebody new, who has to wait. */
+static int request_certificate(struct enrol_run *run, const unsigned char *csr, size_t len, EVP_PKEY *key,
+                               X509 *old, EVP_PKEY *old_key, const char *transaction_id,
+                               struct scep_answer *answer)
+{
+    if (old_key == NULL)
+        return scep_client_request(run->client, csr, len, key, NULL, NULL, transaction_id, answer);
+    if (scep_client_request(run->client, csr, len, key, old, old_key, transaction_id, answer))
+        return 1;
+    if (!is_successor(run))
+        return 0;
+    scep_answer_clear(answer);
+    return scep_client_request(run->client, csr, len, key, NULL, NULL, transaction_id, answer);
+}
+
 /* A poll of what is pending, or a request. */
 static int ask(struct enrol_run *run, EVP_PKEY *key, const char *transaction_id, struct scep_answer *answer)
 {
@@ -283,7 +307,9 @@ static int ask(struct enrol_run *run, EVP_PKEY *key, const char *transaction_id,
 
     if (old != NULL) {
         options.like = run->certificate->id;
-        if (scep_client_can_renew(run->client) && scep_has_signed(scep_client_get0_ca(run->client), old) &&
+        if (scep_client_can_renew(run->client) &&
+            (scep_has_signed(scep_client_get0_ca(run->client), old) ||
+             (*challenge == '\0' && is_successor(run))) &&
             X509_cmp_current_time(X509_get0_notAfter(old)) > 0)
             old_key = store_key_pkey(run->host->store, NULL, run->certificate->id);
     }
@@ -296,10 +322,9 @@ static int ask(struct enrol_run *run, EVP_PKEY *key, const char *transaction_id,
         ok = request != NULL &&
              scep_client_poll(run->client, X509_REQ_get_subject_name(request), key, transaction_id, answer);
     else if (ok)
-        ok = scep_client_request(run->client, csr, len, key, old_key != NULL ? old : NULL, old_key,
-                                 transaction_id, answer);
+        ok = request_certificate(run, csr, len, key, old, old_key, transaction_id, answer);
     X509_REQ_free(request);
-    OPENSSL_free(csr);
+    OPENSSL_clear_free(csr, len); /* the password is in it */
     EVP_PKEY_free(old_key);
     X509_free(old);
     OPENSSL_free(before);
@@ -325,6 +350,20 @@ static void fetch_next_ca(struct enrol_run *run)
         store_end(store, ok);
     }
     sk_X509_pop_free(next, X509_free);
+}
+
+/* Of the CA that is believed; if it has changed already, its successor's successor is of no use yet. */
+void enrol_look(struct enrol_run *run)
+{
+    char *url = NULL, *identity = NULL;
+
+    enrol_set_number(run, "next-look", (int64_t)time(NULL) + LOOK_AGAIN);
+    if (open_client(run, &url, &identity) && same_fingerprint(run->pinned, run->seen))
+        fetch_next_ca(run);
+    scep_client_free(run->client);
+    run->client = NULL;
+    OPENSSL_free(identity);
+    OPENSSL_free(url);
 }
 
 static int work(struct enrol_run *run, int *is_pending)

@@ -47,6 +47,8 @@ static void take(void *arg, const char *name, const char *value, int64_t certifi
         entry->ca = certificate;
     else if (strcmp(name, "next-ca-cert") == 0)
         entry->next_ca = certificate;
+    else if (strcmp(name, "previous-ca-cert") == 0)
+        entry->previous_ca = certificate;
     else if (strcmp(name, "ra-cert") == 0)
         entry->ra = certificate;
     else if (strcmp(name, "days-valid") == 0)

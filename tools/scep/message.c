@@ -83,6 +83,17 @@ static int has_few_digests(const CMS_ContentInfo *cms)
     return has;
 }
 
+/* Section 3.2: what has failed or is pending lacks content, which OpenSSL wants to be given in that case. */
+static int verify_cms(CMS_ContentInfo *cms, BIO *content)
+{
+    ASN1_OCTET_STRING **inside = CMS_get0_content(cms);
+    BIO *nothing = inside != NULL && *inside == NULL ? BIO_new_mem_buf("", 0) : NULL;
+    int ok = CMS_verify(cms, NULL, NULL, nothing, content, CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY) == 1;
+
+    BIO_free(nothing);
+    return ok;
+}
+
 /* The signature, by the only signer, whose certificate is in the message. */
 static int verify(CMS_ContentInfo *cms, BIO *content, struct scep_message *message, struct scep_error *error)
 {
@@ -105,7 +116,7 @@ static int verify(CMS_ContentInfo *cms, BIO *content, struct scep_message *messa
     OPENSSL_strlcpy(message->digest, name, sizeof(message->digest));
     if (!has_few_digests(cms))
         return scep_fail(error, SCEP_BAD_MESSAGE_CHECK, "one signer has one digest algorithm, not many");
-    if (CMS_verify(cms, NULL, NULL, NULL, content, CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY) != 1)
+    if (!verify_cms(cms, content))
         return scep_fail_ssl(error, SCEP_BAD_MESSAGE_CHECK, "the signature is wrong");
     CMS_SignerInfo_get0_algs(signer, NULL, &x509, NULL, NULL);
     if (x509 == NULL || !X509_up_ref(x509))
@@ -149,16 +160,12 @@ out:
     return ok;
 }
 
-int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipient, EVP_PKEY *key,
-                 const struct scep_algorithms *algorithms, struct scep_message *message,
-                 struct scep_error *error)
+int scep_take_cipher(const CMS_ContentInfo *enveloped, const struct scep_algorithms *algorithms,
+                     struct scep_message *message, struct scep_error *error)
 {
     unsigned char *der = NULL;
-    OSSL_PROVIDER *legacy = NULL; /* OpenSSL keeps DES there */
     const char *cipher = NULL;
-    char *data = NULL;
-    BIO *content;
-    int len, ok;
+    int len;
 
     if (enveloped == NULL)
         return scep_fail(error, SCEP_BAD_REQUEST, "the message is empty");
@@ -170,7 +177,21 @@ int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipie
         return scep_fail(error, SCEP_BAD_ALG,
                          "the cipher is not one that is allowed: see allow-des, and a server's allow-3des");
     OPENSSL_strlcpy(message->cipher, cipher, sizeof(message->cipher));
-    if (strcmp(cipher, "DES-CBC") == 0 && (legacy = OSSL_PROVIDER_load(libctx, "legacy")) == NULL)
+    return 1;
+}
+
+int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipient, EVP_PKEY *key,
+                 const struct scep_algorithms *algorithms, struct scep_message *message,
+                 struct scep_error *error)
+{
+    OSSL_PROVIDER *legacy = NULL; /* OpenSSL keeps DES there */
+    char *data = NULL;
+    BIO *content;
+    int ok;
+
+    if (!scep_take_cipher(enveloped, algorithms, message, error))
+        return 0;
+    if (strcmp(message->cipher, "DES-CBC") == 0 && (legacy = OSSL_PROVIDER_load(libctx, "legacy")) == NULL)
         return scep_fail_ssl(error, SCEP_BAD_ALG,
                              "OpenSSL's legacy provider, which has DES, can't be loaded");
     content = BIO_new(BIO_s_secmem());

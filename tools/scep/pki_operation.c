@@ -12,8 +12,10 @@
 #include <time.h>
 
 #define PENDING_MAX     1000
-#define REQUEST_MAX     16384        /* bytes of a PKCS #10: requests that wait are kept */
+#define PENDING_ADDRESS 250          /* of them from one address */
+#define ENVELOPE_MAX    20480        /* bytes of what is encrypted: requests that wait are kept */
 #define ANSWERED_KEEP_S (30 * 86400) /* how long the same answer is given again */
+#define SWEEP_S         60           /* how often those that are older are looked for */
 
 /* One message while it is answered. */
 struct exchange {
@@ -96,10 +98,11 @@ static int reply_issued(struct exchange *exchange, struct store_incoming *incomi
 }
 
 /* Issues what is pending under this id. */
-static int issue(struct exchange *exchange, int64_t id, int64_t password)
+static int issue(struct exchange *exchange, int64_t id, const struct scep_decision *decision)
 {
     struct store *store = exchange->server->store;
-    int ok = store_incoming_issue(store, id, exchange->entry->ca, exchange->entry->days_valid, password);
+    int ok = store_incoming_issue(store, id, decision->old, exchange->entry->ca, exchange->entry->days_valid,
+                                  decision->password);
 
     return reply_issued(exchange, store_incoming_get(store, id, 0, NULL, NULL), ok);
 }
@@ -114,8 +117,20 @@ static int describe(struct exchange *exchange, struct store_incoming *incoming)
            fail(exchange, SCEP_BAD_REQUEST, "out of memory");
 }
 
+/* What was answered before this is forgotten; 0: not now. */
+static int64_t answered_before(struct scep_server *server)
+{
+    int64_t now = (int64_t)time(NULL);
+
+    if (now - server->swept < SWEEP_S)
+        return 0;
+    server->swept = now;
+    return now - ANSWERED_KEEP_S;
+}
+
 /* Issues what has just come. */
-static int issue_new(struct exchange *exchange, struct store_incoming *incoming, int64_t password)
+static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
+                     const struct scep_decision *decision)
 {
     struct store *store = exchange->server->store;
     char line[SCEP_LOG_LINE];
@@ -126,8 +141,9 @@ static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
     is_logged =
         scep_log_line(exchange->server, exchange->request, exchange->entry, line, "%s for \"%.150s\": issued",
                       scep_type_name(exchange->message.type), incoming->subject);
-    ok = store_incoming_enrol(store, incoming, exchange->entry->ca, exchange->entry->days_valid, password,
-                              (int64_t)time(NULL) - ANSWERED_KEEP_S, is_logged ? line : NULL);
+    ok =
+        store_incoming_enrol(store, incoming, decision->old, exchange->entry->ca, exchange->entry->days_valid,
+                             decision->password, answered_before(exchange->server), is_logged ? line : NULL);
     if (ok)
         return reply_x509(exchange, incoming->issued);
     return reply_issued(
@@ -139,8 +155,8 @@ static int issue_new(struct exchange *exchange, struct store_incoming *incoming,
 static int add_pending(struct exchange *exchange, struct store_incoming *incoming)
 {
     return describe(exchange, incoming) &&
-           ((store_incoming_sweep(exchange->server->store, (int64_t)time(NULL) - ANSWERED_KEEP_S) &&
-             store_incoming_add(exchange->server->store, incoming, PENDING_MAX)) ||
+           ((store_incoming_sweep(exchange->server->store, answered_before(exchange->server)) &&
+             store_incoming_add(exchange->server->store, incoming, PENDING_MAX, PENDING_ADDRESS)) ||
             fail(exchange, SCEP_BAD_REQUEST, "no more requests are taken at the moment"));
 }
 
@@ -183,8 +199,6 @@ static int enrol(struct exchange *exchange)
     char why[200];
     int ok;
 
-    if (message->content_len > REQUEST_MAX)
-        return fail(exchange, SCEP_BAD_REQUEST, "the request is too large");
     if (!store_incoming_parse(server->store, message->content, message->content_len, &incoming, why,
                               sizeof(why)))
         return unreadable(exchange, why);
@@ -217,8 +231,8 @@ static int enrol(struct exchange *exchange)
         goto out;
     }
     if (decision.verdict == SCEP_GRANT)
-        ok = before != NULL ? issue(exchange, before->id, decision.password)
-                            : issue_new(exchange, &incoming, decision.password);
+        ok = before != NULL ? issue(exchange, before->id, &decision)
+                            : issue_new(exchange, &incoming, &decision);
     else if ((ok = before != NULL || add_pending(exchange, &incoming)))
         exchange->reply.status = SCEP_PENDING;
     if (!ok || before != NULL || decision.verdict != SCEP_GRANT) /* else with the certificate */
@@ -366,25 +380,49 @@ static void begin_reply(struct exchange *exchange)
 static void set_failure(struct exchange *exchange)
 {
     struct scep_message *reply = &exchange->reply;
+    enum scep_type type = exchange->message.type;
+    const char *text;
 
     scep_log(exchange->server, exchange->request, exchange->entry, "%s refused: %s",
-             exchange->message.type != 0 ? scep_type_name(exchange->message.type) : "message",
-             exchange->error.text);
+             type != 0 ? scep_type_name(type) : "message", exchange->error.text);
     OPENSSL_free(reply->content);
     reply->content = NULL;
     reply->content_len = 0;
     reply->status = SCEP_FAILURE;
     reply->fail_info = exchange->error.fail_info;
-    OPENSSL_strlcpy(reply->fail_text,
-                    exchange->is_unreadable ? "what is encrypted can't be read" : exchange->error.text,
-                    sizeof(reply->fail_text));
+    text = exchange->is_unreadable ? "what is encrypted can't be read" : exchange->error.text;
+    /* Whose blocks these are is not known, and a name can be made of them: no difference here either. */
+    if ((type == SCEP_GET_CERT || type == SCEP_GET_CRL) &&
+        (exchange->is_unreadable || reply->fail_info == SCEP_BAD_CERT_ID)) {
+        reply->fail_info = SCEP_BAD_CERT_ID;
+        text = "there is no such certificate or CRL";
+    }
+    OPENSSL_strlcpy(reply->fail_text, text, sizeof(reply->fail_text));
+}
+
+/* What is encrypted, as far as it is needed. A poll is known by its attributes, which are signed: what is in
+ * it is not even decrypted. How large it is can be seen from outside; what it is once decrypted must not be
+ * told.
+ */
+static int read_content(struct exchange *exchange, CMS_ContentInfo *enveloped, X509 *x509, EVP_PKEY *key)
+{
+    const struct scep_algorithms algorithms = {exchange->entry->allow_3des, exchange->entry->allow_des};
+    struct scep_message *message = &exchange->message;
+
+    if (enveloped != NULL && i2d_CMS_ContentInfo(enveloped, NULL) > ENVELOPE_MAX)
+        return fail(exchange, SCEP_BAD_REQUEST, "the request is too large");
+    if (message->type == SCEP_CERT_POLL)
+        return scep_take_cipher(enveloped, &algorithms, message, &exchange->error);
+    if (scep_decrypt(exchange->server->libctx, enveloped, x509, key, &algorithms, message, &exchange->error))
+        return 1;
+    exchange->is_unreadable = exchange->error.fail_info == SCEP_BAD_MESSAGE_CHECK;
+    return 0;
 }
 
 void scep_pki_operation(struct scep_server *server, const struct scep_entry *entry,
                         const struct front_request *request, const unsigned char *der, size_t len,
                         struct front_response *response)
 {
-    struct scep_algorithms algorithms = {entry->allow_3des, entry->allow_des};
     struct exchange exchange = {.server = server, .entry = entry, .request = request};
     int64_t own = entry->ra != 0 ? entry->ra : entry->ca;
     CMS_ContentInfo *enveloped = NULL;
@@ -406,11 +444,7 @@ void scep_pki_operation(struct scep_server *server, const struct scep_entry *ent
         response->status = 503;
         goto out;
     }
-    if (ok && !scep_decrypt(server->libctx, enveloped, x509, key, &algorithms, &exchange.message,
-                            &exchange.error)) {
-        exchange.is_unreadable = exchange.error.fail_info == SCEP_BAD_MESSAGE_CHECK;
-        ok = 0;
-    }
+    ok = ok && read_content(&exchange, enveloped, x509, key);
     begin_reply(&exchange);
     ok = ok && run(&exchange);
     if (!ok)

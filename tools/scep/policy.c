@@ -3,6 +3,7 @@
  * says so. */
 #include "server_private.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
@@ -25,39 +26,49 @@ static void refuse(struct scep_decision *decision, enum scep_fail_info fail_info
 
 /* ---- who has signed ---- */
 
-struct twin {
-    const char *fingerprint;
-    int64_t id;
-};
+/* Has this CA issued it, and not revoked it? Revocation is known of what is in the store. */
+static int has_issued(struct scep_server *server, int64_t id, X509 *x509)
+{
+    struct store_cert *ca = id != 0 ? store_cert_get(server->store, &(struct store_query){.id = id}) : NULL,
+                      *here = NULL;
+    X509 *ca_x509 =
+        ca != NULL && ca->der != NULL && ca->revoked_at == 0 ? store_cert_cached(server->store, ca) : NULL;
+    unsigned char *der = NULL;
+    int len, ok;
+
+    if (ca_x509 != NULL && scep_has_signed(ca_x509, x509) && (len = i2d_X509(x509, &der)) > 0)
+        here = store_cert_find(server->store, der, (size_t)len);
+    ok = here != NULL && here->revoked_at == 0 && here->ca == id;
+    OPENSSL_free(der);
+    store_cert_free(here);
+    X509_free(ca_x509);
+    store_cert_free(ca);
+    return ok;
+}
 
 int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X509 *x509)
 {
-    X509 *ca = scep_cert_x509(server, entry->ca);
-    EVP_PKEY *key = ca != NULL ? X509_get0_pubkey(ca) : NULL;
-    struct store_cert *here = NULL;
-    unsigned char *der = NULL;
-    int len = i2d_X509(x509, &der), ok;
+    int ok = X509_cmp_current_time(X509_get0_notAfter(x509)) > 0 &&
+             X509_cmp_current_time(X509_get0_notBefore(x509)) < 0 &&
+             (has_issued(server, entry->ca, x509) || has_issued(server, entry->previous_ca, x509));
 
-    /* What its CA has signed; and revocation is known of what is in the store. */
-    ok = len > 0 && key != NULL &&
-         X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(ca)) == 0 &&
-         X509_verify(x509, key) == 1 && X509_cmp_current_time(X509_get0_notAfter(x509)) > 0 &&
-         X509_cmp_current_time(X509_get0_notBefore(x509)) < 0;
-    here = ok ? store_cert_find(server->store, der, (size_t)len) : NULL;
-    ok = here != NULL && here->revoked_at == 0 && here->ca == entry->ca;
     ERR_clear_error();
-    store_cert_free(here);
-    OPENSSL_free(der);
-    X509_free(ca);
     return ok;
 }
 
 /* ---- what is asked for ---- */
 
-/* RSA and the curves of TLS; RSA-PSS keys and Ed25519 can't decrypt the CertRep. */
+/* RSA and the curves of TLS; RSA-PSS keys and Ed25519 can't decrypt the CertRep. A curve by its name only
+ * (RFC 5480 section 2.1.1): with parameters anybody could make one of his own. */
 static int is_key_known(EVP_PKEY *key)
 {
-    return EVP_PKEY_is_a(key, "RSA") || (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256);
+    int is_explicit = 0;
+
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return 1;
+    return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) >= 256 &&
+           EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) &&
+           !is_explicit;
 }
 
 /* The request's own signature: no MD5 (RFC 8894 section 2.9). */
@@ -124,7 +135,7 @@ static int challenge_of(X509_REQ *request, char *text, size_t size)
         return 0;
     len = ASN1_STRING_to_UTF8(&utf8, value->value.asn1_string);
     if (len < 0 || (size_t)len >= size || memchr(utf8, 0, (size_t)len) != NULL) {
-        OPENSSL_free(utf8);
+        OPENSSL_clear_free(utf8, len > 0 ? (size_t)len : 0);
         return 0;
     }
     memcpy(text, utf8, (size_t)len);
@@ -155,8 +166,10 @@ static void decide_renewal(X509 *signer, X509_REQ *request, struct scep_decision
             refuse(decision, SCEP_BAD_REQUEST,
                    "a renewal has no alternative names that the old certificate had not");
     }
-    if (ok)
+    if (ok) {
         decision->verdict = SCEP_GRANT;
+        decision->old = signer;
+    }
     GENERAL_NAMES_free(wanted);
     GENERAL_NAMES_free(had);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);

@@ -80,8 +80,11 @@ struct scep_message {
  * attributes there were, for an answer, and no signer. */
 int scep_open(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len, struct scep_message *message,
               CMS_ContentInfo **enveloped, struct scep_error *error);
-/* Decrypts what scep_open left in enveloped (it may be NULL: no content), which stays the caller's
- * (CMS_ContentInfo_free). */
+/* Sets message's cipher from what scep_open left in enveloped (it may be NULL: no content), and decrypts
+ * nothing. Returns 0 if it is not one that is allowed. */
+int scep_take_cipher(const CMS_ContentInfo *enveloped, const struct scep_algorithms *algorithms,
+                     struct scep_message *message, struct scep_error *error);
+/* The same, and decrypts enveloped, which stays the caller's (CMS_ContentInfo_free). */
 int scep_decrypt(OSSL_LIB_CTX *libctx, CMS_ContentInfo *enveloped, X509 *recipient, EVP_PKEY *key,
                  const struct scep_algorithms *algorithms, struct scep_message *message,
                  struct scep_error *error);

@@ -14,7 +14,9 @@
 #define SCEP_REQUEST_LIFETIME "1h"
 #define SCEP_AUTHORIZATION    "required"
 #define SCEP_KEY_SIZE_MIN     "2048"
-#define SCEP_BODY_MAX         (2 << 20) /* bytes of a request (a message, DER) */
+/* Bytes of a request (a message, DER): what is encrypted may have 20 KB, certificates are beside it. Nobody
+ * is known yet who sends them, and there are connections enough to fill the memory with larger ones. */
+#define SCEP_BODY_MAX (64 << 10)
 
 struct scep_server {
     struct store *store;  /* of this thread */
@@ -23,6 +25,7 @@ struct scep_server {
      * out. */
     unsigned log_lines, log_left_out;
     int64_t log_second;
+    int64_t swept; /* when old answers were looked for last */
 };
 
 /* An entry, as its settings are. */
@@ -31,7 +34,8 @@ struct scep_entry {
     char *path; /* begins and ends with "/" */
     char *challenge_password;
     char *allowed_names; /* patterns with commas (fnmatch(3)) that each name must match one of; empty: any */
-    int64_t ca, next_ca, ra;  /* certificates; ra: 0, the CA itself answers */
+    /* Certificates. ra: 0, the CA itself answers; previous_ca: whose certificates may be renewed, too. */
+    int64_t ca, next_ca, previous_ca, ra;
     int64_t request_lifetime; /* seconds */
     int days_valid, key_size_min;
     int is_disabled, allow_3des, allow_des;

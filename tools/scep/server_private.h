@@ -28,13 +28,14 @@ enum scep_verdict { SCEP_GRANT, SCEP_WAIT, SCEP_REFUSE };
 struct scep_decision {
     enum scep_verdict verdict;
     int64_t password; /* one-time password that is used up, or 0 */
+    X509 *old;        /* the certificate that is renewed, or NULL; signer, borrowed */
     enum scep_fail_info fail_info;
     char reason[200];
 };
 /* signer: the certificate that the message was signed with; type: of the message. request is parsed. */
 void scep_decide(struct scep_server *server, const struct scep_entry *entry, enum scep_type type,
                  X509 *signer, const struct store_incoming *incoming, struct scep_decision *decision);
-/* Is the certificate one that this entry's CA has issued, valid and not revoked? */
+/* Is the certificate one that this entry's CA, or the one before it, has issued, valid and not revoked? */
 int scep_is_ours(struct scep_server *server, const struct scep_entry *entry, X509 *x509);
 
 #endif
