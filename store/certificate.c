@@ -152,7 +152,9 @@ int store_cert_each(struct store *store, const struct store_query *query,
     select_sql(sql, sizeof(sql),
                query->id != 0        ? "WHERE c.id = ?"
                : query->name != NULL ? "WHERE c.name = ?"
-                                     : "ORDER BY c.id");
+               : query->is_local_ca
+                   ? "WHERE c.is_authority AND c.key IS NOT NULL AND c.der IS NOT NULL ORDER BY c.id"
+                   : "ORDER BY c.id");
     if (query->id != 0)
         stmt = store_prepare(store, sql, "i", query->id);
     else if (query->name != NULL)

@@ -73,3 +73,34 @@ int store_revoke(struct store *store, int64_t id, const char *reason)
     store_cert_free(cert);
     return ok;
 }
+
+enum store_status store_cert_status(struct store *store, int64_t ca, const ASN1_INTEGER *serial,
+                                    int64_t *when, char reason[32])
+{
+    char *number = store_hex(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial), 1);
+    enum store_status status = STORE_STATUS_FAILED;
+    sqlite3_stmt *stmt;
+    int row;
+
+    if (number == NULL)
+        return STORE_STATUS_FAILED;
+    stmt = store_prepare_again(store,
+                               "SELECT revoked_at, reason FROM revocation WHERE ca = ? AND serial_number = ?",
+                               "it", ca, number);
+    row = stmt != NULL ? store_step(store, stmt) : -1;
+    if (row == 1) {
+        *when = sqlite3_column_int64(stmt, 0);
+        OPENSSL_strlcpy(reason, (const char *)sqlite3_column_text(stmt, 1), 32);
+        status = STORE_STATUS_REVOKED;
+    }
+    store_done(stmt);
+    if (row == 0) {
+        int64_t is_here = store_number(
+            store, 0, "SELECT 1 FROM certificate WHERE ca = ? AND serial_number = ? AND der IS NOT NULL",
+            "it", ca, number);
+
+        status = is_here < 0 ? STORE_STATUS_FAILED : is_here ? STORE_STATUS_GOOD : STORE_STATUS_UNKNOWN;
+    }
+    OPENSSL_free(number);
+    return status;
+}

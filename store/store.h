@@ -133,10 +133,11 @@ unsigned store_cert_flags(struct store *store, const struct store_cert *cert);
 /* Why STORE_INVALID: OpenSSL's text, or NULL if it is valid. Static. */
 const char *store_cert_problem(struct store *store, const struct store_cert *cert);
 
-/* Which certificates; all if both are 0. */
+/* Which certificates; all if none of these is set. */
 struct store_query {
     int64_t id;
     const char *name;
+    int is_local_ca; /* those that can sign: an authority, with its key; for store_cert_each */
 };
 /* Calls each in the order of ids with a record that lives until it returns; 0 stops. */
 int store_cert_each(struct store *store, const struct store_query *query,
@@ -190,6 +191,11 @@ int store_request_sign(struct store *store, const char *file, int64_t ca, int da
  * such as "key-compromise". */
 int store_revoke(struct store *store, int64_t id, const char *reason);
 extern const char *const store_revocation_reasons[];
+/* What a CA of this store says of a serial number, of a certificate that is here or was revoked. when and
+ * reason (one of store_revocation_reasons) are set if it is revoked. */
+enum store_status { STORE_STATUS_FAILED, STORE_STATUS_UNKNOWN, STORE_STATUS_GOOD, STORE_STATUS_REVOKED };
+enum store_status store_cert_status(struct store *store, int64_t ca, const ASN1_INTEGER *serial,
+                                    int64_t *when, char reason[32]);
 /* Signs a new CRL of a CA in this store. */
 int store_crl_issue(struct store *store, int64_t ca);
 
@@ -373,7 +379,8 @@ void store_key_free(struct store_key *key);
  * NULL. */
 int store_key_make(struct store *store, const char *name, const char *size, const char *custody,
                    const char *pcrs);
-/* SHA-256 of a SubjectPublicKeyInfo as it is encoded, lower case hexadecimal; the caller's. NULL: said why. */
+/* SHA-256 of a SubjectPublicKeyInfo as it is encoded, lower case hexadecimal; the caller's. NULL: said why.
+ */
 char *store_spki_fingerprint(struct store *store, X509_PUBKEY *spki);
 /* Is there a key called so? -1: said why that is not known. */
 int store_key_is_here(struct store *store, const char *name);
