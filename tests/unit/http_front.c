@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Parts of the HTTP server that stand alone: queries, and how often an address may ask. */
+/* Parts of the HTTP server that stand alone: queries, and from where and how often an address may ask. */
 #include "tools/http/front.h"
+#include "tools/http/networks.h"
 #include "tools/http/rate.h"
 
 #include "unit.h"
@@ -190,9 +191,61 @@ static void turns(void)
     front_free(front);
 }
 
+/* Whether the list, which must be sound, has the address. */
+static int has(const char *list, const char *address)
+{
+    struct networks *networks = networks_new(list);
+    int is;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(networks);
+    is = networks_have(networks, address);
+    networks_free(networks);
+    return is;
+}
+
+static int is_local(const char *list)
+{
+    struct networks *networks = networks_new(list);
+    int is;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(networks);
+    is = networks_are_local(networks);
+    networks_free(networks);
+    return is;
+}
+
+static void networks_of_clients(void)
+{
+    static const char *const malformed[] = {"x",          "1.2.3",      "1.2.3.4/33", "1.2.3.4/",
+                                            "1.2.3.4/-1", "1.2.3.4/8x", "::1/129",    "1.2.3.4;5.6.7.8",
+                                            "1.2.3.4/+8", "/8"};
+    char many[65 * 10] = "";
+    size_t i;
+
+    CU_ASSERT(has("", "192.0.2.1") && has("", "2001:db8::1") && has(" , ", "192.0.2.1"));
+    CU_ASSERT(has("192.0.2.1", "192.0.2.1") && !has("192.0.2.1", "192.0.2.2"));
+    CU_ASSERT(has("192.0.2.0/25", "192.0.2.127") && !has("192.0.2.0/25", "192.0.2.128"));
+    CU_ASSERT(has("10.0.0.0/8, 2001:db8::/33", "2001:db8:7fff::1") &&
+              !has("10.0.0.0/8,2001:db8::/33", "2001:db8:8000::1"));
+    CU_ASSERT(has("0.0.0.0/0", "203.0.113.9") && !has("0.0.0.0/0", "2001:db8::1"));
+    CU_ASSERT(has("::/0", "2001:db8::1") && !has("192.0.2.1", "nonsense"));
+    for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+        CU_ASSERT_PTR_NULL(networks_new(malformed[i]));
+    for (i = 0; i < 65; i++)
+        strcat(many, "10.0.0.1,");
+    CU_ASSERT_PTR_NULL(networks_new(many));
+    CU_ASSERT(is_local("127.0.0.0/8") && is_local("127.0.0.1,::1"));
+    CU_ASSERT(!is_local("") && !is_local("126.0.0.0/7") && !is_local("127.0.0.1,10.0.0.0/8") &&
+              !is_local("::/0") && !is_local("::/127"));
+}
+
 int main(void)
 {
-    CU_TestInfo tests[] = {{"queries", queries}, {"rates", rates}, {"turns", turns}, CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"queries", queries},
+                           {"networks", networks_of_clients},
+                           {"rates", rates},
+                           {"turns", turns},
+                           CU_TEST_INFO_NULL};
 
     return unit_run("http_front", tests);
 }

@@ -2,6 +2,7 @@
 /* The HTTP server; see front.h. */
 #include "front.h"
 
+#include "networks.h"
 #include "rate.h"
 
 #include <arpa/inet.h>
@@ -27,8 +28,9 @@
 #define CONNECTIONS_MAX 256
 #define CONNECTIONS_OK  192 /* beyond these the oldest that has sent no request makes room */
 #define SWEEP_US        250000
-#define WAITING_MAX     256 /* requests that no worker has taken */
-#define WAITING_ADDRESS 64  /* of them from one address */
+#define WAITING_MAX     256       /* requests that no worker has taken */
+#define WAITING_ADDRESS 64        /* of them from one address */
+#define IPV4            "::ffff:" /* before an IPv4 address on a socket of IPv6 */
 
 struct job {
     struct job *next;
@@ -53,6 +55,7 @@ struct front {
     int done_fd, stop_fd; /* eventfds: answers are ready; the server shall end */
     struct event *done_event, *stop_event;
     struct rate *rate;
+    struct networks *networks;
     struct evconnlistener *listener;
     struct event *sweep_event;
     struct visit *visits;
@@ -182,6 +185,7 @@ static void make_room(struct front *front)
 
 static struct bufferevent *on_accept(struct event_base *base, void *arg)
 {
+    static const struct timeval often = {0, SWEEP_US};
     struct front *front = arg;
     struct visit *visit = OPENSSL_zalloc(sizeof(*visit));
 
@@ -193,7 +197,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     visit->since = now_s();
     visit->next = front->visits;
     front->visits = visit;
-    if (++front->visits_count > CONNECTIONS_OK)
+    if (++front->visits_count == 1)
+        event_add(front->sweep_event, &often);
+    if (front->visits_count > CONNECTIONS_OK)
         make_room(front);
     if (front->visits_count >= CONNECTIONS_MAX)
         evconnlistener_disable(front->listener);
@@ -232,6 +238,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     }
     if (front->visits_count < CONNECTIONS_MAX)
         evconnlistener_enable(front->listener);
+    if (front->visits_count == 0)
+        event_del(front->sweep_event);
 }
 
 static void request_is_here(struct front *front, struct evhttp_connection *connection)
@@ -323,6 +331,12 @@ static void on_request(struct evhttp_request *http, void *arg)
     int is_full;
 
     evhttp_connection_get_peer(connection, &address, &port);
+    if (strncmp(address, IPV4, strlen(IPV4)) == 0)
+        address += strlen(IPV4);
+    if (!networks_have(front->networks, address)) {
+        send_status(http, 403, "Forbidden");
+        return;
+    }
     /* A body too large or a method that is not allowed has been answered by libevent. */
     if (!rate_take(front->rate, address)) {
         send_status(http, 429, "Too Many Requests");
@@ -353,11 +367,14 @@ static void send_answer(struct front *front, struct job *job)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(job->http);
     struct evbuffer *body = evbuffer_new();
+    char cache[32] = "no-store";
 
     (void)front;
     evhttp_connection_set_closecb(evhttp_request_get_connection(job->http), NULL, NULL);
     evhttp_add_header(headers, "Content-Type", job->response.type);
-    evhttp_add_header(headers, "Cache-Control", "no-store");
+    if (job->response.max_age > 0)
+        snprintf(cache, sizeof(cache), "max-age=%u", job->response.max_age);
+    evhttp_add_header(headers, "Cache-Control", cache);
     evhttp_add_header(headers, "Connection", "close");
     if (body != NULL && job->response.body != NULL)
         evbuffer_add(body, job->response.body, job->response.len);
@@ -411,13 +428,28 @@ static int fail(const struct front_config *config, const char *format, ...)
     return 0;
 }
 
+/* Nobody but this host, or everybody, of whom networks_have then chooses: on IPv6 and IPv4, if the kernel has
+ * both. */
+static struct evhttp_bound_socket *bind_to_all(struct front *front)
+{
+    struct evhttp_bound_socket *bound;
+
+    if (networks_are_local(front->networks))
+        return evhttp_bind_socket_with_handle(front->http, "127.0.0.1", front->config.port);
+    bound = evhttp_bind_socket_with_handle(front->http, "::", front->config.port);
+    return bound != NULL ? bound : evhttp_bind_socket_with_handle(front->http, "0.0.0.0", front->config.port);
+}
+
 static int listen_at(struct front *front, const char *address)
 {
     struct evhttp_bound_socket *bound;
     struct sockaddr_storage name;
     socklen_t len = sizeof(name);
 
-    bound = evhttp_bind_socket_with_handle(front->http, address, front->config.port);
+    bound = address != NULL ? evhttp_bind_socket_with_handle(front->http, address, front->config.port)
+                            : bind_to_all(front);
+    if (address == NULL)
+        address = "all addresses";
     if (bound == NULL)
         return fail(&front->config, "port %u at %s: %s%s", front->config.port, address, strerror(errno),
                     errno == EACCES ? " (root or CAP_NET_BIND_SERVICE is needed)" : "");
@@ -433,9 +465,11 @@ static int set_up(struct front *front)
     front->base = event_base_new();
     front->http = front->base != NULL ? evhttp_new(front->base) : NULL;
     front->rate = rate_new(front->config.rate);
+    front->networks = networks_new(front->config.networks != NULL ? front->config.networks : "");
     front->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     front->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (front->http == NULL || front->rate == NULL || front->done_fd < 0 || front->stop_fd < 0)
+    if (front->http == NULL || front->rate == NULL || front->networks == NULL || front->done_fd < 0 ||
+        front->stop_fd < 0)
         return 0;
     front->done_event = event_new(front->base, front->done_fd, EV_READ | EV_PERSIST, on_done, front);
     front->stop_event = event_new(front->base, front->stop_fd, EV_READ | EV_PERSIST, on_stop, front);
@@ -470,7 +504,7 @@ struct front *front_new(const struct front_config *config)
     pthread_cond_init(&front->wake, NULL);
     if (!set_up(front))
         fail(config, "a server can't be set up");
-    else if (listen_at(front, config->address != NULL ? config->address : "0.0.0.0"))
+    else if (listen_at(front, config->address))
         return front;
     front_free(front);
     return NULL;
@@ -499,8 +533,7 @@ static int start(struct front *front)
 
 int front_run(struct front *front)
 {
-    static const struct timeval often = {0, SWEEP_US};
-    int ok = start(front) && event_add(front->sweep_event, &often) == 0;
+    int ok = start(front);
 
     if (ok)
         event_base_dispatch(front->base);
@@ -548,6 +581,7 @@ void front_free(struct front *front)
     if (front->stop_fd >= 0)
         close(front->stop_fd);
     rate_free(front->rate);
+    networks_free(front->networks);
     pthread_cond_destroy(&front->wake);
     pthread_mutex_destroy(&front->lock);
     OPENSSL_free(front->threads);

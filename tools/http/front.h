@@ -14,7 +14,7 @@ struct front;
 
 struct front_request {
     int is_post;         /* else GET */
-    const char *path;    /* decoded, without the query */
+    const char *path;    /* as it came, without the query; see front_decode */
     const char *query;   /* as it came, without "?"; "" without one */
     const char *address; /* of the client */
     const unsigned char *body;
@@ -24,14 +24,16 @@ struct front_request {
 struct front_response {
     int status;          /* 200 */
     const char *type;    /* static */
+    unsigned max_age;    /* seconds that others may keep it; 0: not at all */
     unsigned char *body; /* OPENSSL_free'd by the front */
     size_t len;
 };
 
 struct front_config {
-    const char *address; /* NULL: all */
-    uint16_t port;       /* 0: any that is free: front_port */
-    size_t body_max;     /* bytes */
+    const char *address;  /* NULL: all of IPv6 and IPv4 */
+    uint16_t port;        /* 0: any that is free: front_port */
+    const char *networks; /* that clients may be in: networks_new; NULL: any */
+    size_t body_max;      /* bytes */
     unsigned workers;
     unsigned rate; /* requests a second and client address, with bursts of ten times as many; 0: no limit */
 
@@ -54,6 +56,9 @@ int front_run(struct front *front);
 void front_stop(struct front *front);
 void front_free(struct front *front);
 
+/* Takes the escapes out of a part of a URL (RFC 3986 section 2.1). The caller's (OPENSSL_free), with a 0
+ * behind it. NULL: malformed. */
+char *front_decode(const char *text, size_t text_len, size_t *len);
 /* The value of a name in a query, decoded; a "+" stays one, since base64 has it. The caller's (OPENSSL_free).
  * NULL: it is not there, or malformed. */
 char *front_query_value(const char *query, const char *name, size_t *len);

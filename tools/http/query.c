@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Queries of URLs. */
+/* Paths and queries of URLs. */
 #include "front.h"
 
 #include <openssl/crypto.h>
@@ -32,6 +32,19 @@ static long decode(const char *text, size_t len, char *out)
     return n;
 }
 
+char *front_decode(const char *text, size_t text_len, size_t *len)
+{
+    char *value = OPENSSL_zalloc(text_len + 1);
+    long n = value != NULL ? decode(text, text_len, value) : -1;
+
+    if (n >= 0) {
+        *len = (size_t)n;
+        return value;
+    }
+    OPENSSL_free(value);
+    return NULL;
+}
+
 char *front_query_value(const char *query, const char *name, size_t *len)
 {
     size_t name_len = strlen(name);
@@ -39,17 +52,8 @@ char *front_query_value(const char *query, const char *name, size_t *len)
     while (*query != '\0') {
         size_t part = strcspn(query, "&");
 
-        if (part > name_len && strncmp(query, name, name_len) == 0 && query[name_len] == '=') {
-            char *value = OPENSSL_zalloc(part - name_len);
-            long n = value != NULL ? decode(query + name_len + 1, part - name_len - 1, value) : -1;
-
-            if (n >= 0) {
-                *len = (size_t)n;
-                return value;
-            }
-            OPENSSL_free(value);
-            return NULL;
-        }
+        if (part > name_len && strncmp(query, name, name_len) == 0 && query[name_len] == '=')
+            return front_decode(query + name_len + 1, part - name_len - 1, len);
         query += part + (query[part] == '&');
     }
     return NULL;
