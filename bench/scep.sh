@@ -64,7 +64,8 @@ signet_server() { # signet_server NAME CUSTODY: uses the TPM in use, or none
     quiet signet "/certificate add name=ca common-name=CA key-usage=key-cert-sign,crl-sign key-size=2048 custody=$2; /certificate sign ca"
     quiet signet '/certificate scep-server add ca-cert=ca path=/scep/ disabled=no challenge-password=secret'
     port=$(free_port)
-    spawn "$name" "$BUILD/tools/signet" scep-server run --address 127.0.0.1 --port "$port"
+    quiet signet "/ip service set www port=$port address=127.0.0.0/8 disabled=no"
+    spawn "$name" "$BUILD/tools/signetd/signetd"
     pid[$name]=$SPAWNED url[$name]=http://127.0.0.1:$port/scep/
     wait_port "$port" "$name"
 }

@@ -21,7 +21,8 @@ scep_entry() {
 scep_serve() {
     SCEP_PORT=$(free_port)
     SCEP_URL=http://127.0.0.1:$SCEP_PORT/scep/
-    spawn "scep-$SCEP_PORT" "$BUILD/tools/signet" scep-server run --address 127.0.0.1 --port "$SCEP_PORT"
+    signet "/ip service set www port=$SCEP_PORT address=127.0.0.0/8 disabled=no" 2>"$OUT" || die "$(<"$OUT")"
+    spawn "scep-$SCEP_PORT" "$BUILD/tools/signetd/signetd"
     SCEP_PID=$SPAWNED
     wait_port "$SCEP_PORT" "the SCEP server"
 }

@@ -21,7 +21,8 @@ ca_start() {
 serve() {
     PORT=${1:-$(free_port)}
     URL=http://127.0.0.1:$PORT/scep/
-    SIGNET_HOME=$T/ca spawn "scep-$PORT" "$BUILD/tools/signet" scep-server run --address 127.0.0.1 --port "$PORT"
+    ca "/ip service set www port=$PORT address=127.0.0.0/8 disabled=no" 2>"$OUT" || die "$(<"$OUT")"
+    SIGNET_HOME=$T/ca spawn "scep-$PORT" "$BUILD/tools/signetd/signetd"
     SERVER_PID=$SPAWNED
     wait_port "$PORT" "the SCEP server"
     FINGERPRINT=$(ca '/certificate get local-ca fingerprint')

@@ -30,6 +30,7 @@ void tool_config_read(struct tool_config *config)
         .lanes = setting("SIGNET_LANES"),
         .stats_directory = setting("SIGNET_STATS_DIRECTORY"),
         .home = home != NULL ? home : HOME_DEFAULT,
+        .notify_socket = setting("NOTIFY_SOCKET"),
         .has_colour = setting("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0,
     };
 }

@@ -8,7 +8,7 @@
 
 static void __attribute__((format(printf, 1, 0))) vprint(const char *format, va_list args)
 {
-    fputs("signet: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
 }

@@ -37,7 +37,7 @@ _signet() {
         COMPREPLY=("${COMPREPLY[@]/#/"${current%/*}/"}")
     fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'hw key scep-server run' -- "$current")
+        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'hw key run' -- "$current")
     fi
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 }

@@ -57,10 +57,6 @@ static const struct tool_command commands[] = {
      "store then uses it there: nothing has to be loaded any more.\n"},
     {"key", "delete", " NAME", 1, "", key_command_delete, "deletes a key that no certificate uses",
      "Deletes a key from the store, if no certificate uses it. There is no way back.\n"},
-    {"scep-server", "run", "", 0, "AT", scep_command_run,
-     "serves /certificate scep-server until it is stopped",
-     "Serves the entries of /certificate scep-server that are enabled, at http://ADDRESS:PORT/PATH,\n"
-     "until SIGINT or SIGTERM.\n"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -79,8 +75,6 @@ static const struct option options[] = {
     {"custody", required_argument, NULL, 'c'},
     {"pcrs", required_argument, NULL, 'P'},
     {"group", required_argument, NULL, 'g'},
-    {"address", required_argument, NULL, 'A'},
-    {"port", required_argument, NULL, 'T'},
     {NULL, 0, NULL, 0},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -102,7 +96,7 @@ static int print_commands(const char *group)
                "       signet [OPTION...] 'COMMAND'        runs one command of it, such as '/certificate "
                "print'\n"
                "       signet [OPTION...] run FILE         runs a file of them (-: standard input)\n"
-               "       signet hw|key|scep-server COMMAND [OPTION...]\n\n");
+               "       signet hw|key COMMAND [OPTION...]\n\n");
     } else {
         printf("Usage: signet %s COMMAND [OPTION...]\n\n", group);
     }
@@ -136,9 +130,6 @@ static int print_command(const struct tool_command *command)
         puts("  --pcrs BANK:N,N                 of custody sealed: only while these PCRs are as now");
     if (strchr(command->options, 'g') != NULL)
         puts("  --group GROUP                   whose processes may use the key, too");
-    if (strchr(command->options, 'A') != NULL)
-        puts("  --address ADDRESS               to listen on; without it all of IPv4\n"
-             "  --port PORT                     80; 0 is one that is free");
     fputs(options_help, stdout);
     return TOOL_OK;
 }
@@ -175,12 +166,6 @@ static void take_option(struct tool *tool, int option)
         break;
     case 'g':
         tool->group = optarg;
-        break;
-    case 'A':
-        tool->address = optarg;
-        break;
-    case 'T':
-        tool->port = optarg;
         break;
     }
 }

@@ -26,8 +26,9 @@ struct tool_config {
     const char *owner_passphrase_file;
     const char *lanes;
     const char *stats_directory;
-    const char *home; /* of the store; absolute once tool_config_apply has run */
-    int has_colour;   /* the user minds no colours on a terminal */
+    const char *home;          /* of the store; absolute once tool_config_apply has run */
+    const char *notify_socket; /* of sd_notify(3) */
+    int has_colour;            /* the user minds no colours on a terminal */
 };
 
 struct tool {
@@ -37,8 +38,6 @@ struct tool {
     const char *custody;  /* --custody */
     const char *pcrs;     /* --pcrs */
     const char *group;    /* --group */
-    const char *address;  /* --address */
-    const char *port;     /* --port */
     OSSL_LIB_CTX *libctx; /* private: default provider only */
     OSSL_PROVIDER *default_provider;
     struct hw_log_file log;
@@ -65,7 +64,7 @@ int tool_config_apply(struct tool_config *config);
 
 /* ---- report.c ---- */
 
-/* One line on stderr: "signet: …". Returns TOOL_FAILED. */
+/* One line on stderr: "signet: …", the program's name first. Returns TOOL_FAILED. */
 int tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same for a command line that makes no sense. Returns TOOL_USAGE. */
 int tool_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -112,10 +111,6 @@ int key_command_write(struct tool *tool, char **argv);
 int key_command_move(struct tool *tool, char **argv);
 int key_command_pin(struct tool *tool, char **argv);
 int key_command_delete(struct tool *tool, char **argv);
-
-/* ---- scep_command.c: the commands of `signet scep-server` ---- */
-
-int scep_command_run(struct tool *tool, char **argv);
 
 /* ---- hw_command.c: the commands of `signet hw`; argv holds their arguments only ---- */
 

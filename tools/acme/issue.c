@@ -5,16 +5,18 @@
  * placed twice.
  */
 #include "managed_private.h"
+#include "tools/services.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define IDENTIFIERS_MAX 100
-#define WWW             "/ip/service*3"
 #define RETRY_MOST      86400 /* what a CA may ask for (Retry-After): certificates end, and it might never */
 
 struct issue {
@@ -27,6 +29,7 @@ struct issue {
     int has_new_key;
     int is_key_fresh; /* it was made by this run */
     char key[64];     /* the name of the new one */
+    char webroot[4096];
 };
 
 /* ---- the order ---- */
@@ -120,14 +123,27 @@ static const char *or_null(const char *text)
     return *text != '\0' ? text : NULL;
 }
 
-/* Where the router's own web service is, is where the CA comes to. */
-static uint16_t www_port(struct store *store)
+/* Where the router's own web service is, is where the CA comes to. If it is served, the server has the port,
+ * and gives out what is in a folder. */
+static int take_www(struct issue *issue, struct acme_solver_config *config)
 {
-    char *port = store_setting_get(store, WWW, "port");
-    unsigned long number = port != NULL ? strtoul(port, NULL, 10) : 0;
+    struct store *store = issue->host->store;
+    struct service www;
 
-    OPENSSL_free(port);
-    return number <= 65535 ? (uint16_t)number : 0;
+    if (config->webroot != NULL || config->port != 0)
+        return 1;
+    if (!service_get(store, "www", &www))
+        return 0;
+    config->port = www.port;
+    service_clear(&www);
+    if (config->address != NULL || !service_is_served(store, "www"))
+        return 1;
+    if (snprintf(issue->webroot, sizeof(issue->webroot), "%s/" SERVICES_WEBROOT, store_home(store)) >=
+            (int)sizeof(issue->webroot) ||
+        (mkdir(issue->webroot, 0700) != 0 && errno != EEXIST))
+        return managed_raise(issue->host, "%s can't be made: %s", issue->webroot, strerror(errno));
+    config->webroot = issue->webroot;
+    return 1;
 }
 
 /* An authorization that failed is not tried again (RFC 8555 section 7.1.6): the next try places a new order.
@@ -152,11 +168,11 @@ static int take_config(struct issue *issue, struct acme_solver_config *config)
         .dns_servers = or_null(text[MANAGED_F_DNS_SERVERS]),
         .dns_wait = (unsigned)strtoul(text[MANAGED_F_DNS_WAIT], NULL, 10),
     };
-    if (config->port == 0 && strcmp(text[MANAGED_F_CHALLENGE], "http-01") == 0)
-        config->port = www_port(issue->host->store);
     if (!acme_challenge_from(text[MANAGED_F_CHALLENGE], &config->type) ||
         !acme_hook_from(text[MANAGED_F_HOOK_KIND], &config->hook_kind))
         return managed_raise(issue->host, "%s: its challenge or hook-kind is none", issue->managed->name);
+    if (config->type == ACME_HTTP_01 && !take_www(issue, config))
+        return 0;
     if (config->type == ACME_DNS_01 && config->hook == NULL)
         return managed_raise(
             issue->host, "challenge=dns-01 needs hook=: the program that publishes TXT records (signet(1))");

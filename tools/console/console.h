@@ -109,11 +109,12 @@ struct menu {
     const char *path; /* "/certificate/settings"; "/" is the root */
     enum menu_kind kind;
     const char *help;
-    const struct property *properties; /* ends with an empty name */
-    const struct flag *flags;          /* ends with letter 0 */
-    const struct command *commands;    /* of its own; ends with an empty name */
-    unsigned standard;                 /* enum standard bits: commands that all such menus have */
-    const char *not_yet;               /* what is only kept so far; said when it is changed */
+    const struct property *properties;  /* ends with an empty name */
+    const struct flag *flags;           /* ends with letter 0 */
+    const struct command *commands;     /* of its own; ends with an empty name */
+    unsigned standard;                  /* enum standard bits: commands that all such menus have */
+    const char *not_yet;                /* what is only kept so far; said when it is changed */
+    void (*changed)(struct call *call); /* says what there is to say to a change that was made; or NULL */
 
     /* Items: each calls fn for all, or those of the hint, in the order of print. */
     int (*each)(struct console *console, const struct menu *menu, const struct hint *hint, item_fn *fn,

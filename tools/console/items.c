@@ -279,6 +279,8 @@ static int in_transaction(struct call *call, int (*work)(struct call *call))
         return 0;
     if (call->menu->not_yet != NULL)
         console_note(call->console, "not yet: %s", call->menu->not_yet);
+    if (call->menu->changed != NULL)
+        call->menu->changed(call);
     return 1;
 }
 

@@ -2,6 +2,11 @@
 /* Menus of services and protocols: their settings are parsed and kept. */
 #include "kept.h"
 
+#include "tools/http/networks.h"
+#include "tools/services.h"
+
+#include <string.h>
+
 #define STD_KEPT_ITEMS (STD_PRINT | STD_FIND | STD_GET | STD_SET)
 #define KEPT                                                                                                 \
     .value = kept_value, .set = kept_set, .add = kept_add, .remove = kept_remove, .each = kept_each,         \
@@ -25,37 +30,75 @@ static const struct property service_properties[] = {
     {.name = ""},
 };
 
+static int service_set(struct call *call, int64_t id)
+{
+    size_t i;
+
+    for (i = 0; i < call->count; i++) {
+        struct networks *networks;
+
+        if (strcmp(call->arguments[i].property->name, "address") != 0)
+            continue;
+        networks = networks_new(call->arguments[i].text);
+        networks_free(networks);
+        if (networks == NULL)
+            return console_fail(
+                call->console,
+                "address: expected up to 64 networks such as 192.168.88.0/24,fd00::/8, got %.64s",
+                call->arguments[i].text);
+    }
+    return kept_set(call, id);
+}
+
+/* signetd runs www. */
+static void service_changed(struct call *call)
+{
+    struct store *store = console_store(call->console);
+    struct service www;
+    size_t i;
+
+    for (i = 0; i < call->ids_count; i++) {
+        int is_off = call->count == 1 && strcmp(call->arguments[0].property->name, "disabled") == 0 &&
+                     strcmp(call->arguments[0].text, "yes") == 0;
+
+        if (call->ids[i] != SERVICE_WWW && !is_off) {
+            console_note(call->console, "not yet: the setting is kept; signetd runs nothing but www so far");
+            continue;
+        }
+        if (call->ids[i] != SERVICE_WWW || store == NULL || !service_get(store, "www", &www))
+            continue;
+        if (www.is_enabled && !service_is_served(store, "www"))
+            console_note(call->console, "signetd does not run, which serves it: signetd(8)");
+        service_clear(&www);
+    }
+}
+
 const struct menu menu_ip_service = {
     .path = "/ip/service",
     .kind = MENU_ITEMS,
-    .help = "the router's own services",
+    .help = "the router's own services; signetd runs www, the others are only kept so far",
     .properties = service_properties,
     .flags = disabled_flags,
     .standard = STD_KEPT_ITEMS | STD_ENABLE,
-    .not_yet = "the setting is kept; no service is run from it so far",
-    KEPT,
+    .changed = service_changed,
+    .value = kept_value,
+    .set = service_set,
+    .each = kept_each,
+    .count = items_count,
+    .item_flags = kept_flags,
 };
 
-#define SERVICE(id, name, port)                                                                              \
+/* clang-format off */
+#define SEED(id, name, port, tls)                                                                                 \
     {&menu_ip_service, id, "name", name}, {&menu_ip_service, id, "port", port},                              \
-    {                                                                                                        \
-        &menu_ip_service, id, "disabled", "yes"                                                              \
-    }
+        {&menu_ip_service, id, "disabled", "yes"}, {&menu_ip_service, id, "tls-version", tls},
 
 const struct kept_seed kept_seeds[] = {
-    SERVICE(1, "telnet", "23"),
-    SERVICE(2, "ftp", "21"),
-    SERVICE(3, "www", "80"),
-    SERVICE(4, "ssh", "22"),
-    SERVICE(5, "www-ssl", "443"),
-    {&menu_ip_service, 5, "tls-version", "any"},
-    SERVICE(6, "api", "8728"),
-    SERVICE(7, "winbox", "8291"),
-    SERVICE(8, "api-ssl", "8729"),
-    {&menu_ip_service, 8, "tls-version", "any"},
+    SERVICES(SEED)
     {&menu_ip_hotspot_profile, 1, "name", "default"},
     {NULL, 0, NULL, NULL},
 };
+/* clang-format on */
 
 const struct menu menu_ip = {.path = "/ip", .kind = MENU_FOLDER, .help = "services over IP"};
 

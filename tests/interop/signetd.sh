@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# signetd: a service is served as the store says, now and after each change; CRLs, certificates of CAs and OCSP, as openssl
+# asks for them; http-01 through it; and what it does with what makes no sense. SCEP has tests of its own.
+source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../pebble.sh"
+pebble_start
+store_start
+program=$BUILD/tools/signetd/signetd
+status() { curl --silent --max-time 5 --output "$T/body" --write-out '%{http_code}' "$@" || :; }
+# until_status WANTED CURL-ARGUMENT...: a change is taken up at once, which is not quite now.
+is_status() { [ "$(status "${@:2}")" = "$1" ]; }
+until_status() { wait_until "status $*" is_status "$@"; }
+start() {
+    spawn signetd "$program" "$@"
+    SIGNETD=$SPAWNED
+    wait_port "$PORT" signetd
+}
+stop_it() {
+    kill "$SIGNETD"
+    check "it ends with status 0" wait "$SIGNETD"
+}
+
+# ---- it runs, and takes up what changes ----
+PORT=$HTTP_PORT url=http://127.0.0.1:$HTTP_PORT
+check "--help" "$program" --help
+said 'Usage: signetd'
+refused "an option that there is none" "$program" --nonsense
+refused "an argument" "$program" nonsense
+said 'got nonsense'
+refused "networks that are none" signet '/ip service set www address=192.168.88.0/33'
+said 'address: expected'
+check "enabled" signet "/ip service set www port=$PORT address=127.0.0.0/8 disabled=no"
+said 'signetd does not run'
+cat >"$T/notified.pl" <<'END'
+use Socket;
+my $s;
+socket($s, AF_UNIX, SOCK_DGRAM, 0) or die;
+bind($s, sockaddr_un($ARGV[0])) or die;
+$SIG{ALRM} = sub { exit 1 };
+alarm 20;
+recv($s, my $text, 99, 0);
+print "$text\n";
+END
+spawn notified perl "$T/notified.pl" "$T/notify"
+notified=$SPAWNED
+wait_until "the service manager" test -S "$T/notify"
+NOTIFY_SOCKET=$T/notify start
+check "the service manager is told" wait "$notified"
+equal "what" "$(<"$T/notified.log")" READY=1
+refused "a second one for the same store" "$program"
+said 'another signetd'
+check "nothing to say now" signet '/ip service enable www'
+if grep -q 'does not run' "$OUT"; then die "it does run"; fi
+equal "a path of nobody" "$(status "$url/nobody")" 404
+other=$(free_port)
+check "another port" signet "/ip service set www port=$other"
+until_status 404 "http://127.0.0.1:$other/nobody"
+until_status 000 "$url/nobody"
+check "networks that this is not in" signet "/ip service set www port=$PORT address=192.0.2.0/24,2001:db8::/32"
+until_status 403 "$url/nobody"
+check "off" signet '/ip service disable www'
+until_status 000 "$url/nobody"
+check "on" signet '/ip service set www address=127.0.0.0/8,::1 disabled=no'
+until_status 404 "$url/nobody"
+
+# ---- CRLs and certificates of CAs ----
+check "a CA" signet "/certificate add name=ca common-name=CA key-usage=key-cert-sign,crl-sign; /certificate sign ca ca-crl-host=127.0.0.1:$PORT"
+for name in good bad; do
+    check "$name" signet "/certificate add name=$name common-name=$name key-usage=digital-signature,tls-server; /certificate sign $name ca=ca"
+    check "its file" signet "/certificate export-certificate $name"
+    plain_openssl x509 -in "$FILES/cert_export_$name.crt" -out "$T/$name.pem"
+done
+id_of() { sqlite3 "$SIGNET_HOME/signet.db" "SELECT id FROM certificate WHERE name = '$1'"; }
+id=$(id_of ca)
+equal "the CA's certificate" "$(status "$url/ca/$id.crt")" 200
+check "its file" plain_openssl x509 -inform der -in "$T/body" -out "$T/ca.pem"
+equal "of one that is no CA" "$(status "$url/ca/$(id_of good).crt")" 404
+equal "its CRL" "$(status "$url/crl/$id.crl")" 200
+check "it is one" plain_openssl crl -inform der -in "$T/body" -noout -CAfile "$T/ca.pem"
+equal "of no CA" "$(status "$url/crl/$((id + 1)).crl")" 404
+check "revoked" signet '/certificate issued-revoke bad'
+verify() { plain_openssl verify -crl_check -crl_download -CAfile "$T/ca.pem" "$T/$1.pem"; }
+check "openssl finds the CRL where the certificate says" verify good
+refused "the revoked one" verify bad
+said 'revoked'
+for path in crl/0.crl crl/-1.crl crl/1.crlx crl/99999999999999999999.crl crl/../signet.db ca/..%2fsignet.db crl/ ca/1.crt/..; do
+    equal "$path" "$(status --path-as-is "$url/$path")" 404
+done
+
+# ---- OCSP ----
+ocsp() { plain_openssl ocsp -issuer "$T/ca.pem" -CAfile "$T/ca.pem" "$@"; }
+check "OCSP" ocsp -cert "$T/good.pem" -url "$url/ocsp" -no_nonce
+said 'good.pem: good' 'Response verify OK'
+check "of the revoked one" ocsp -cert "$T/bad.pem" -url "$url/ocsp"
+said 'bad.pem: revoked' 'Response verify OK'
+check "of both" ocsp -cert "$T/good.pem" -cert "$T/bad.pem" -url "$url/ocsp" -no_nonce
+said 'good.pem: good' 'bad.pem: revoked'
+ocsp -cert "$T/good.pem" -reqout "$T/request" -no_nonce >"$OUT" 2>&1
+post() { status --data-binary "@$T/$1" -H 'Content-Type: application/ocsp-request' "$url/ocsp"; }
+equal "posted" "$(post request)" 200
+cp "$T/body" "$T/first"
+encoded=$(base64 -w0 "$T/request" | sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g')
+equal "by GET" "$(status -D "$T/headers" "$url/ocsp/$encoded")" 200
+check "the same answer, signed once" cmp "$T/body" "$T/first"
+grep -i '^\(content-type\|cache-control\)' "$T/headers" | tr -d '\r' >"$OUT"
+said 'application/ocsp-response' 'max-age=3600'
+check "revoked now" signet '/certificate issued-revoke good reason=key-compromise'
+check "said at once" ocsp -cert "$T/good.pem" -url "$url/ocsp" -no_nonce
+said 'good.pem: revoked' 'Reason: keyCompromise'
+plain_openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=CA -days 9 -keyout "$T/other.key" -out "$T/other.pem" 2>/dev/null
+refused_with() { # refused_with WHAT STATUS REQUEST-FILE
+    equal "$1" "$(post "$3")" 200
+    plain_openssl ocsp -respin "$T/body" -noverify >"$OUT" 2>&1 || :
+    said "Responder Error: $2"
+}
+plain_openssl ocsp -issuer "$T/other.pem" -serial 1 -reqout "$T/unknown-ca" >"$OUT" 2>&1
+refused_with "another CA of that name" unauthorized unknown-ca
+ocsp -serial 4711 -reqout "$T/unknown" >"$OUT" 2>&1
+refused_with "a number that it has not issued" unauthorized unknown
+head -c 300 /dev/urandom >"$T/noise"
+refused_with "noise" malformedrequest noise
+{ cat "$T/request" && echo; } >"$T/more"
+refused_with "more than a request" malformedrequest more
+many=()
+for ((i = 0; i < 9; i++)); do many+=(-cert "$T/bad.pem"); done
+ocsp "${many[@]}" -reqout "$T/many" >"$OUT" 2>&1
+refused_with "about nine" malformedrequest many
+head -c 100000 /dev/zero >"$T/large"
+equal "a large one" "$(post large)" 413
+equal "no base64" "$(status "$url/ocsp/%zz")" 200
+check "removed from the store" signet '/certificate remove bad'
+check "it stays revoked" ocsp -cert "$T/bad.pem" -url "$url/ocsp"
+said 'bad.pem: revoked'
+
+# ---- http-01 ----
+pebble_trust
+enable() { signet "/certificate enable-ssl-certificate dns-name=router.example.com directory-url=$DIRECTORY"; }
+check "enable-ssl-certificate while signetd has the port" enable
+said 'ssl certificate updated'
+equal "nothing is left of it" "$(find "$SIGNET_HOME/www" -type f)" ''
+for token in '' ../../signet.db %2e%2e a/b; do
+    equal "the token $token" "$(status --path-as-is "$url/.well-known/acme-challenge/$token")" 404
+done
+
+# ---- it does nothing when there is nothing to do ----
+switches() { cat /proc/"$SIGNETD"/task/*/status | awk '/^voluntary/ { n += $2 } END { print n }'; }
+sleep 1
+before=$(switches)
+sleep 3
+equal "wake-ups in three seconds" "$(($(switches) - before))" 0
+echo "   $(awk '/VmRSS/ { print $2 }' "/proc/$SIGNETD/status") KiB resident"
+
+# ---- CRLs that get old; a port that is taken ----
+stop_it
+number() { sqlite3 "$SIGNET_HOME/signet.db" 'SELECT number FROM crl WHERE ca IS NOT NULL'; }
+before=$(number)
+start
+equal "a CRL that is not old" "$(number)" "$before"
+stop_it
+sqlite3 "$SIGNET_HOME/signet.db" 'UPDATE crl SET this_update = this_update - 1000000, next_update = next_update - 1000000 WHERE ca IS NOT NULL'
+start
+is_new() { [ "$(number)" != "$before" ]; }
+wait_until "a new CRL" is_new
+echo "ok: an old CRL is signed anew"
+taken=$(free_port)
+spawn taken perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalPort => $ARGV[0]) or die; sleep 60' "$taken"
+wait_port "$taken" "another program"
+check "a port that another program has" signet "/ip service set www port=$taken"
+wait_until "the reason" grep -q "port $taken at all addresses: Address already in use" "$T/signetd.log"
+check "and back" signet "/ip service set www port=$PORT"
+until_status 404 "$url/nobody"
+stop_it

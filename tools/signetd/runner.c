@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Runs www in a thread of its own; its workers have a store each. */
+#include "runner.h"
+
+#include "tools/http/front.h"
+#include "tools/scep/server.h"
+#include "www.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#define WORKERS 4  /* one may wait for the TPM, one for the disk */
+#define RATE    50 /* requests a second and address */
+
+struct runner {
+    struct daemon *daemon;
+    struct front *front;
+    pthread_t thread;
+};
+
+static void on_error(void *arg, const char *text)
+{
+    (void)arg;
+    tool_error("%s", text);
+}
+
+static int on_progress(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+    return 1;
+}
+
+static OSSL_LIB_CTX *on_crypto(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    return tool_crypto(daemon->tool);
+}
+
+struct store_config daemon_store_config(struct daemon *daemon)
+{
+    return (struct store_config){
+        .home = daemon->tool->config.home,
+        .crypto = on_crypto,
+        .error = on_error,
+        .warn = on_error,
+        .progress = on_progress,
+        .cache = daemon->cache,
+        .arg = daemon,
+    };
+}
+
+/* ---- workers ---- */
+
+struct worker {
+    struct store *store;
+    struct www *www;
+};
+
+static void worker_free(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker == NULL)
+        return;
+    www_free(worker->www);
+    store_free(worker->store);
+    OPENSSL_free(worker);
+}
+
+static void *worker_new(void *arg)
+{
+    struct runner *runner = arg;
+    struct worker *worker = OPENSSL_zalloc(sizeof(*worker));
+    struct store_config config = daemon_store_config(runner->daemon);
+
+    if (worker != NULL && (worker->store = store_open(&config)) != NULL &&
+        (worker->www = www_new(worker->store, runner->daemon->tool->crypto, runner->daemon->ocsp)) != NULL)
+        return worker;
+    worker_free(worker);
+    return NULL;
+}
+
+static void answer(void *worker, const struct front_request *request, struct front_response *response)
+{
+    www_answer(((struct worker *)worker)->www, request, response);
+}
+
+/* ---- the thread ---- */
+
+static void *run(void *arg)
+{
+    struct runner *runner = arg;
+
+    if (!front_run(runner->front))
+        tool_error("www has ended: it can't be served any more");
+    return NULL;
+}
+
+struct runner *runner_start(struct daemon *daemon, const char *name, const struct service *service)
+{
+    struct runner *runner = OPENSSL_zalloc(sizeof(*runner));
+    sigset_t all, before;
+    int ok;
+
+    if (runner == NULL) {
+        tool_error("%s: out of memory", name);
+        return NULL;
+    }
+    runner->daemon = daemon;
+    runner->front = front_new(&(struct front_config){
+        .port = service->port,
+        .networks = service->address,
+        .body_max = SCEP_BODY_MAX,
+        .workers = WORKERS,
+        .rate = RATE,
+        .worker_new = worker_new,
+        .worker_free = worker_free,
+        .answer = answer,
+        .error = on_error,
+        .arg = runner,
+    });
+    /* Signals are for the main thread. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    ok = runner->front != NULL && pthread_create(&runner->thread, NULL, run, runner) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (ok) {
+        fprintf(stderr, "signetd: %s at port %u\n", name, front_port(runner->front));
+        return runner;
+    }
+    front_free(runner->front);
+    OPENSSL_free(runner);
+    return NULL;
+}
+
+void runner_stop(struct runner *runner)
+{
+    if (runner == NULL)
+        return;
+    front_stop(runner->front);
+    pthread_join(runner->thread, NULL);
+    front_free(runner->front);
+    OPENSSL_free(runner);
+}

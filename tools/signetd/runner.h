@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A service that runs: its listener, its threads, and its stores. */
+#ifndef SIGNET_SIGNETD_RUNNER_H
+#define SIGNET_SIGNETD_RUNNER_H
+
+#include "ocsp.h"
+#include "tools/services.h"
+#include "tools/tool.h"
+
+/* What all services share. */
+struct daemon {
+    struct tool *tool;
+    struct store *store; /* of the main thread */
+    struct store_cache *cache;
+    struct ocsp_cache *ocsp;
+};
+
+/* For the stores of all threads. arg is a struct daemon. */
+struct store_config daemon_store_config(struct daemon *daemon);
+
+struct runner;
+
+/* Starts to serve. NULL: said why. */
+struct runner *runner_start(struct daemon *daemon, const char *name, const struct service *service);
+/* Waits for what is being answered. */
+void runner_stop(struct runner *runner);
+
+#endif

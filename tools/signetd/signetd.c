@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * signetd: serves what /ip service has enabled, and takes up each change of the store at once, whoever makes
+ * it. The main thread waits for signals, for changes of the database's files, and for the time of the next
+ * CRL; each service has threads of its own.
+ */
+#include "notify.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define SETTLE_US 50000 /* many changes at once are taken up as one */
+#define CRL_S     3600  /* how often is looked for CRLs that are old */
+
+static const struct option options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {"home", required_argument, NULL, 'H'},
+    {"tcti", required_argument, NULL, 't'},
+    {"log", required_argument, NULL, 'l'},
+    {"parent-passphrase-file", required_argument, NULL, 'p'},
+    {"owner-passphrase-file", required_argument, NULL, 'w'},
+    {NULL, 0, NULL, 0},
+};
+
+/* The service that is served so far. */
+#define WWW "www"
+
+struct server {
+    struct daemon daemon;
+    struct event_base *base;
+    struct event *signals[3], *change, *settled, *crls;
+    int watch_fd, lock_fd;
+    struct service www;
+    struct runner *runner;
+};
+
+/* ---- services ---- */
+
+/* Takes up what the store says now. */
+static void take_up(struct server *server)
+{
+    struct service now;
+
+    if (!service_get(server->daemon.store, WWW, &now))
+        return;
+    if (service_is_same(&now, &server->www) && (server->runner != NULL) == now.is_enabled) {
+        service_clear(&now);
+        return;
+    }
+    if (server->runner != NULL) {
+        fprintf(stderr, "signetd: " WWW " is stopped\n");
+        runner_stop(server->runner);
+    }
+    service_clear(&server->www);
+    server->www = now;
+    server->runner = now.is_enabled ? runner_start(&server->daemon, WWW, &now) : NULL;
+    if (now.is_enabled)
+        store_log(server->daemon.store, "system,info", WWW ": %s port %u",
+                  server->runner != NULL ? "served at" : "can't be served at", now.port);
+}
+
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    take_up(arg);
+}
+
+/* Something in the store's folder is new: most often a certificate or a line of the log. */
+static void on_change(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval settle = {0, SETTLE_US};
+    _Alignas(struct inotify_event) char events[4096];
+    struct server *server = arg;
+
+    (void)what;
+    while (read(fd, events, sizeof(events)) > 0)
+        ;
+    if (!evtimer_pending(server->settled, NULL))
+        evtimer_add(server->settled, &settle);
+}
+
+/* ---- CRLs ---- */
+
+struct old_crls {
+    struct store *store;
+    int64_t cas[64];
+    int count;
+};
+
+/* One whose time is three quarters over. */
+static int is_old(void *arg, struct store_crl *crl)
+{
+    struct old_crls *old = arg;
+    int64_t life = crl->next_update - crl->this_update;
+
+    if (crl->ca != 0 && (int64_t)time(NULL) > crl->this_update + life / 4 * 3)
+        old->cas[old->count++] = crl->ca;
+    return (size_t)old->count < sizeof(old->cas) / sizeof(old->cas[0]);
+}
+
+/* A CRL that is over makes what it is about invalid for those who insist on one. */
+static void on_crls(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval again = {CRL_S, 0};
+    struct server *server = arg;
+    struct old_crls old = {.store = server->daemon.store};
+    int i;
+
+    (void)fd;
+    (void)what;
+    if (store_crl_each(old.store, is_old, &old)) {
+        for (i = 0; i < old.count; i++)
+            store_crl_issue(old.store, old.cas[i]);
+    }
+    evtimer_add(server->crls, &again);
+}
+
+/* ---- the process ---- */
+
+static void on_signal(evutil_socket_t signal, short what, void *arg)
+{
+    struct server *server = arg;
+
+    (void)what;
+    if (signal == SIGHUP)
+        take_up(server);
+    else
+        event_base_loopbreak(server->base);
+}
+
+/* One for a store, as two would both renew and both write. */
+static int lock_store(struct server *server)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const char *home = store_home(server->daemon.store);
+    char path[4096];
+
+    if (snprintf(path, sizeof(path), "%s/" SERVICES_LOCK, home) >= (int)sizeof(path))
+        return 0;
+    server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (server->lock_fd >= 0 && fcntl(server->lock_fd, F_OFD_SETLK, &lock) == 0)
+        return 1;
+    if (errno == EAGAIN || errno == EACCES)
+        tool_error("another signetd serves the store %s", home);
+    else
+        tool_error("%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int watch_store(struct server *server)
+{
+    const char *home = store_home(server->daemon.store);
+
+    server->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (server->watch_fd >= 0 &&
+        inotify_add_watch(server->watch_fd, home, IN_MODIFY | IN_CREATE | IN_DELETE) >= 0)
+        return 1;
+    tool_error("%s can't be watched for changes: %s", home, strerror(errno));
+    return 0;
+}
+
+static int add_events(struct server *server)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const struct timeval at_once = {0, 0};
+    size_t i;
+    int ok = 1;
+
+    server->base = event_base_new();
+    if (server->base == NULL)
+        return 0;
+    for (i = 0; ok && i < sizeof(signals) / sizeof(signals[0]); i++) {
+        server->signals[i] = evsignal_new(server->base, signals[i], on_signal, server);
+        ok = server->signals[i] != NULL && event_add(server->signals[i], NULL) == 0;
+    }
+    server->change = event_new(server->base, server->watch_fd, EV_READ | EV_PERSIST, on_change, server);
+    server->settled = evtimer_new(server->base, on_settled, server);
+    server->crls = evtimer_new(server->base, on_crls, server);
+    return ok && server->change != NULL && server->settled != NULL && server->crls != NULL &&
+           event_add(server->change, NULL) == 0 && evtimer_add(server->crls, &at_once) == 0;
+}
+
+static void clear(struct server *server)
+{
+    size_t i;
+
+    runner_stop(server->runner);
+    service_clear(&server->www);
+    for (i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
+        if (server->signals[i] != NULL)
+            event_free(server->signals[i]);
+    }
+    if (server->change != NULL)
+        event_free(server->change);
+    if (server->settled != NULL)
+        event_free(server->settled);
+    if (server->crls != NULL)
+        event_free(server->crls);
+    if (server->base != NULL)
+        event_base_free(server->base);
+    store_free(server->daemon.store);
+    store_cache_free(server->daemon.cache);
+    ocsp_cache_free(server->daemon.ocsp);
+    if (server->watch_fd >= 0)
+        close(server->watch_fd);
+    if (server->lock_fd >= 0)
+        close(server->lock_fd);
+}
+
+static int serve(struct tool *tool)
+{
+    struct server server = {.daemon = {.tool = tool}, .watch_fd = -1, .lock_fd = -1};
+    struct store_config config;
+    int ok;
+
+    signal(SIGPIPE, SIG_IGN);
+    server.daemon.cache = store_cache_new();
+    server.daemon.ocsp = ocsp_cache_new();
+    config = daemon_store_config(&server.daemon);
+    /* The library context before there are threads. */
+    ok = server.daemon.cache != NULL && server.daemon.ocsp != NULL && tool_crypto(tool) != NULL &&
+         (server.daemon.store = store_open(&config)) != NULL && lock_store(&server) && watch_store(&server) &&
+         (add_events(&server) || tool_error("out of memory") == TOOL_OK);
+    if (ok) {
+        take_up(&server);
+        notify(tool->config.notify_socket, "READY=1");
+        event_base_dispatch(server.base);
+        notify(tool->config.notify_socket, "STOPPING=1");
+    }
+    clear(&server);
+    return ok ? TOOL_OK : TOOL_FAILED;
+}
+
+static int print_help(void)
+{
+    puts("Usage: signetd [OPTION...]\n\n"
+         "Serves the store's services that are enabled (signet '/ip service print') until SIGTERM, and takes "
+         "up\n"
+         "each change at once. See signetd(8).\n\n"
+         "  --home FOLDER                   of the store (SIGNET_HOME; /var/lib/signet)\n"
+         "  --tcti TCTI                     the TPM, such as device:/dev/tpmrm0 (SIGNET_TCTI)\n"
+         "  --log LEVEL[:FILE]              error, warn, info or debug (SIGNET_LOG)\n"
+         "  --parent-passphrase-file FILE   of the key's parent (SIGNET_PARENT_PASSPHRASE_FILE)\n"
+         "  --owner-passphrase-file FILE    of the TPM's owner (SIGNET_OWNER_PASSPHRASE_FILE)\n"
+         "  --help                          this text\n"
+         "  --version");
+    return TOOL_OK;
+}
+
+static int run(struct tool *tool, int argc, char **argv)
+{
+    int option, status;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == '?')
+            return TOOL_USAGE;
+        if (option == 'h')
+            return print_help();
+        if (option == 'v') {
+            puts("signetd " SIGNET_VERSION);
+            return TOOL_OK;
+        }
+        if (option == 'H')
+            tool->config.home = optarg;
+        else if (option == 't')
+            tool->config.tcti = optarg;
+        else if (option == 'l')
+            tool->config.log = optarg;
+        else if (option == 'p')
+            tool->config.parent_passphrase_file = optarg;
+        else
+            tool->config.owner_passphrase_file = optarg;
+    }
+    if (optind != argc)
+        return tool_usage_error("no arguments are expected, got %.64s; see --help", argv[optind]);
+    status = tool_log_open(tool);
+    /* No openssl.cnf: it may load the provider, and two of them in one process get in each other's way. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    status = status != TOOL_OK ? status : tool_config_apply(&tool->config);
+    return status == TOOL_OK ? serve(tool) : status;
+}
+
+int main(int argc, char **argv)
+{
+    struct tool tool = {0};
+    int status;
+
+    tool_config_read(&tool.config);
+    status = run(&tool, argc, argv);
+    tool_close(&tool);
+    return status;
+}
