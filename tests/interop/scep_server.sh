@@ -65,6 +65,23 @@ equal "an operation that is not known" "$(status "$url/scep/?operation=Format")"
 equal "posted" "$(status --data x "$url/scep/?operation=GetCACert")" 405
 equal "another method" "$(status -X PUT --data x "$url/scep/?operation=PKIOperation")" 501
 
+# ---- entries that make no sense ----
+refused "the path of another entry" signet "$SCEP_MENU add ca-cert=local-ca path=scep"
+said 'another entry has the path /scep/'
+for path in '' /crl/ ocsp /a//b 'a?b'; do
+    refused "the path \"$path\"" signet "$SCEP_MENU add ca-cert=local-ca path=\"$path\""
+    said 'path: expected'
+done
+equal "neither is there" "$(signet "$SCEP_MENU print count-only")" 1
+check "a template" signet '/certificate add name=leaf common-name=leaf key-usage=tls-server'
+check "for everything" signet "$SCEP_MENU add ca-cert=leaf path=/leaf/ next-ca-cert=leaf ra-cert=leaf"
+said 'ca-cert=leaf is a template' 'ra-cert=leaf is a template' 'next-ca-cert is ca-cert itself'
+check "signed" signet '/certificate sign leaf ca=local-ca'
+check "it is no CA" signet "$SCEP_MENU set 1 days-valid=9"
+said 'next-ca-cert=leaf is no CA'
+if grep -q ra-cert "$OUT"; then die "what is wrong with the RA? $(<"$OUT")"; fi
+check "removed" signet "$SCEP_MENU remove 1"
+
 # ---- ca-cert without a private key ----
 plain_openssl x509 -in "$T/ca.pem" -out "$FILES/other.crt"
 plain_openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -days 9 -keyout "$T/other.key" -out "$FILES/other.crt" 2>/dev/null

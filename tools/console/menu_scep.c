@@ -46,6 +46,95 @@ static const struct property entry_properties[] = {
     {.name = ""},
 };
 
+struct twin {
+    struct store *store;
+    const struct scep_entry *entry;
+    int64_t id; /* another entry of the same path, or 0 */
+};
+
+static int is_twin(void *arg, int64_t id)
+{
+    struct twin *twin = arg;
+    struct scep_entry other;
+
+    if (id == twin->entry->id || !scep_entry_get(twin->store, id, &other))
+        return 1;
+    if (strcmp(other.path, twin->entry->path) == 0)
+        twin->id = id;
+    scep_entry_clear(&other);
+    return twin->id == 0;
+}
+
+/* Says what of a certificate that the entry names keeps it from working, as RouterOS lets one set it up in
+ * any order. */
+static void check_certificate(struct call *call, const char *property, int64_t id, int must_be_ca,
+                              int must_have_key)
+{
+    struct store_cert *cert =
+        id != 0 ? store_cert_get(console_store(call->console), &(struct store_query){.id = id}) : NULL;
+    const char *name = cert != NULL ? cert->text[STORE_NAME] : "";
+
+    if (cert == NULL)
+        return;
+    if (cert->der == NULL)
+        console_note(call->console, "%s=%s is a template: /certificate sign it", property, name);
+    else if (must_be_ca && !cert->is_authority)
+        console_note(call->console, "%s=%s is no CA (flag A)", property, name);
+    else if (must_have_key && cert->key == 0)
+        console_note(call->console, "%s=%s has no private key here (flag K)", property, name);
+    store_cert_free(cert);
+}
+
+/* Whether nothing else answers there: signetd(8). */
+static int is_free(const char *path)
+{
+    static const char *const taken[] = {"/crl/", "/ca/", "/ocsp/", "/.well-known/", NULL};
+    size_t i;
+
+    for (i = 0; taken[i] != NULL; i++) {
+        if (strncmp(path, taken[i], strlen(taken[i])) == 0)
+            return 0;
+    }
+    return strstr(path, "//") == NULL && path[strcspn(path, "?# %")] == '\0';
+}
+
+static int check_entry(struct call *call, int64_t id)
+{
+    struct store *store = console_store(call->console);
+    struct scep_entry entry;
+    struct twin twin = {store, &entry, 0};
+    int ok;
+
+    if (!scep_entry_get(store, id, &entry))
+        return 0;
+    ok = is_free(entry.path) ||
+         console_fail(call->console, "path: expected one such as /scep/, that is not of "
+                                     "signetd's own (/crl/, /ca/, /ocsp/, /.well-known/)");
+    ok = ok && store_entry_each(store, SCEP_SERVER_MENU, is_twin, &twin);
+    if (ok && twin.id != 0)
+        ok = console_fail(call->console, "another entry has the path %.100s", entry.path);
+    if (ok) {
+        check_certificate(call, "ca-cert", entry.ca, 1, 1);
+        check_certificate(call, "next-ca-cert", entry.next_ca, 1, 0);
+        check_certificate(call, "previous-ca-cert", entry.previous_ca, 1, 0);
+        check_certificate(call, "ra-cert", entry.ra, 0, 1);
+        if (entry.next_ca != 0 && entry.next_ca == entry.ca)
+            console_note(call->console, "next-ca-cert is ca-cert itself");
+    }
+    scep_entry_clear(&entry);
+    return ok;
+}
+
+static int entry_add(struct call *call, int64_t *id)
+{
+    return kept_add(call, id) && check_entry(call, *id);
+}
+
+static int entry_set(struct call *call, int64_t id)
+{
+    return kept_set(call, id) && check_entry(call, id);
+}
+
 const struct menu menu_certificate_scep_server = {
     .path = SCEP_SERVER_MENU,
     .kind = MENU_ITEMS,
@@ -57,8 +146,8 @@ const struct menu menu_certificate_scep_server = {
     .count = items_count,
     .item_flags = kept_flags,
     .value = kept_value,
-    .add = kept_add,
-    .set = kept_set,
+    .add = entry_add,
+    .set = entry_set,
     .remove = kept_remove,
 };
 
