@@ -4,6 +4,7 @@
 # asks for them; http-01 through it; and what it does with what makes no sense. SCEP has tests of its own.
 source "$(dirname "$0")/../lib.sh"
 source "$(dirname "$0")/../pebble.sh"
+source "$(dirname "$0")/../scep.sh"
 pebble_start
 store_start
 program=$BUILD/tools/signetd/signetd
@@ -170,4 +171,36 @@ check "a port that another program has" signet "/ip service set www port=$taken"
 wait_until "the reason" grep -q "port $taken at all addresses: Address already in use" "$T/signetd.log"
 check "and back" signet "/ip service set www port=$PORT"
 until_status 404 "$url/nobody"
+stop_it
+
+# ---- a TPM that goes ----
+tpm_start
+tpm_srk
+check "a CA in the TPM" signet '/certificate add name=tca common-name=tca key-usage=key-cert-sign,crl-sign custody=tpm; /certificate sign tca'
+for name in one two; do
+    check "$name" signet "/certificate add name=$name common-name=$name key-usage=tls-server custody=file; /certificate sign $name ca=tca"
+    check "its file" signet "/certificate export-certificate $name"
+done
+check "the CA's file" signet '/certificate export-certificate tca'
+check "its SCEP entry" signet "$SCEP_MENU add ca-cert=tca path=/scep/ disabled=no authorization=none"
+start
+SCEP_URL=$url/scep/
+scep_ca_file
+scep_key device
+scep_write device subject=/CN=device tid=1
+of_tpm() { plain_openssl ocsp -issuer "$FILES/cert_export_tca.crt" -CAfile "$FILES/cert_export_tca.crt" -cert "$FILES/cert_export_$1.crt" -url "$url/ocsp" -no_nonce; }
+mark=$(tpm_mark)
+check "OCSP" of_tpm one
+check "again" of_tpm one
+equal "operations of the TPM for two answers" "$(tpm_operations "$mark")" 1
+tpm_stop
+check "what was signed is still said" of_tpm one
+said 'crt: good'
+refused "what was not" of_tpm two
+said 'trylater'
+scep_send device
+equal "HTTP status of SCEP" "$STATUS" 503
+logged 'the reply can.t be written: .*no TPM answers'
+grep 'no TPM answers' "$T/signetd.log" >"$OUT" || :
+said 'no TPM answers'
 stop_it

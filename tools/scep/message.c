@@ -24,14 +24,20 @@ int scep_fail(struct scep_error *error, enum scep_fail_info fail_info, const cha
 
 int scep_fail_ssl(struct scep_error *error, enum scep_fail_info fail_info, const char *what)
 {
-    const char *data = NULL, *reason = ERR_reason_error_string(ERR_peek_last_error());
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error()), *data = NULL;
+    char text[181] = "";
     int flags = 0;
 
-    ERR_peek_last_error_all(NULL, NULL, NULL, &data, &flags);
+    /* What was wrong with the hardware is said by the first error that says anything; those after it say only
+     * what came of it. */
+    while (*text == '\0' && ERR_get_error_all(NULL, NULL, NULL, &data, &flags) != 0) {
+        if ((flags & ERR_TXT_STRING) && data != NULL)
+            snprintf(text, sizeof(text), "%s", data);
+    }
     scep_fail(error, fail_info, "%s: %.180s", what,
-              (flags & ERR_TXT_STRING) && data != NULL && *data != '\0' ? data
-              : reason != NULL                                          ? reason
-                                                                        : "malformed");
+              *text != '\0'    ? text
+              : reason != NULL ? reason
+                               : "malformed");
     ERR_clear_error();
     return 0;
 }

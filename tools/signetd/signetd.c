@@ -282,6 +282,9 @@ static int run(struct tool *tool, int argc, char **argv)
     }
     if (optind != argc)
         return tool_usage_error("no arguments are expected, got %.64s; see --help", argv[optind]);
+    /* Whoever runs a server wants to know what is wrong with the hardware. */
+    if (tool->config.log == NULL)
+        tool->config.log = "error";
     status = tool_log_open(tool);
     /* No openssl.cnf: it may load the provider, and two of them in one process get in each other's way. */
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
