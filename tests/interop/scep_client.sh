@@ -37,6 +37,7 @@ check "a fingerprint as openssl prints it" device "/certificate scep set 0 ca-fi
 # ---- a request that waits ----
 
 equal "its status" "$(entry a scep-status)" pending
+equal "what was wrong before is over" "$(entry a last-error)$(entry a failures)" ''
 check "it is asked for again" device '/certificate scep-renew a'
 said 'progress: pending'
 equal "one request" "$(ca "$SERVER requests print count-only")" 1

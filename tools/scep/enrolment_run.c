@@ -245,6 +245,7 @@ static int note_pending(struct enrol_run *run, const char *transaction_id)
 
     return store_begin(store) &&
            store_end(store, enrol_set(run, "scep-status", SCEP_STATUS_PENDING) &&
+                                enrol_set(run, "last-error", "") && enrol_set(run, "failures", "") &&
                                 enrol_set(run, "transaction-id", transaction_id) &&
                                 enrol_set_number(run, "requested", since != 0 ? since : now) &&
                                 enrol_set_number(run, "next-try", now + POLL_AGAIN));
