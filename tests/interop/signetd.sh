@@ -9,6 +9,7 @@ pebble_start
 store_start
 program=$BUILD/tools/signetd/signetd
 status() { curl --silent --max-time 5 --output "$T/body" --write-out '%{http_code}' "$@" || :; }
+port_closed() { ! port_open "$1"; }
 # until_status WANTED CURL-ARGUMENT...: a change is taken up at once, which is not quite now.
 is_status() { [ "$(status "${@:2}")" = "$1" ]; }
 until_status() { wait_until "status $*" is_status "$@"; }
@@ -166,10 +167,33 @@ wait_until "a new CRL" is_new
 echo "ok: an old CRL is signed anew"
 taken=$(free_port)
 spawn taken perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalPort => $ARGV[0]) or die; sleep 60' "$taken"
+taken_by=$SPAWNED
 wait_port "$taken" "another program"
 check "a port that another program has" signet "/ip service set www port=$taken"
 wait_until "the reason" grep -q "port $taken at all addresses: Address already in use" "$T/signetd.log"
+lines() { sqlite3 "$SIGNET_HOME/signet.db" 'SELECT count(*) FROM log'; }
+is_logged() { sqlite3 "$SIGNET_HOME/signet.db" 'SELECT message FROM log' | grep -q "can't be served at port $taken"; }
+wait_until "it is in the log" is_logged
+before=$(lines)
+sleep 1
+equal "what it logs does not wake it" "$(lines)" "$before"
+stop "$taken_by"
+kill -HUP "$SIGNETD"
+until_status 404 "http://127.0.0.1:$taken/nobody"
 check "and back" signet "/ip service set www port=$PORT"
+until_status 404 "$url/nobody"
+
+# ---- workers that can't work: their store can't be opened ----
+mv "$SIGNET_HOME/files" "$T/files"
+touch "$SIGNET_HOME/files"
+sqlite3 "$SIGNET_HOME/signet.db" "UPDATE setting SET value = '$other' WHERE menu = '/ip/service*3' AND name = 'port'"
+wait_until "the reason" grep -q "www has ended: its workers can't work" "$T/signetd.log"
+wait_until "nobody listens" port_closed "$other"
+rm "$SIGNET_HOME/files"
+mv "$T/files" "$SIGNET_HOME/files"
+kill -HUP "$SIGNETD"
+until_status 404 "http://127.0.0.1:$other/nobody"
+check "its port again" signet "/ip service set www port=$PORT"
 until_status 404 "$url/nobody"
 stop_it
 

@@ -8,7 +8,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define WORKERS 4  /* one may wait for the TPM, one for the disk */
 #define RATE    50 /* requests a second and address */
@@ -17,6 +19,7 @@ struct runner {
     struct daemon *daemon;
     struct front *front;
     pthread_t thread;
+    atomic_int has_ended;
 };
 
 static void on_error(void *arg, const char *text)
@@ -94,8 +97,11 @@ static void *run(void *arg)
 {
     struct runner *runner = arg;
 
-    if (!front_run(runner->front))
-        tool_error("www has ended: it can't be served any more");
+    if (!front_run(runner->front)) {
+        tool_error("www has ended: its workers can't work");
+        atomic_store(&runner->has_ended, 1);
+        eventfd_write(runner->daemon->ended_fd, 1);
+    }
     return NULL;
 }
 
@@ -134,6 +140,11 @@ struct runner *runner_start(struct daemon *daemon, const char *name, const struc
     front_free(runner->front);
     OPENSSL_free(runner);
     return NULL;
+}
+
+int runner_has_ended(struct runner *runner)
+{
+    return atomic_load(&runner->has_ended);
 }
 
 void runner_stop(struct runner *runner)

@@ -13,6 +13,7 @@ struct daemon {
     struct store *store; /* of the main thread */
     struct store_cache *cache;
     struct ocsp_cache *ocsp;
+    int ended_fd; /* an eventfd: a runner has ended by itself */
 };
 
 /* For the stores of all threads. arg is a struct daemon. */
@@ -22,6 +23,8 @@ struct runner;
 
 /* Starts to serve. NULL: said why. */
 struct runner *runner_start(struct daemon *daemon, const char *name, const struct service *service);
+/* It serves no more, though nobody has stopped it; it has said why. */
+int runner_has_ended(struct runner *runner);
 /* Waits for what is being answered. */
 void runner_stop(struct runner *runner);
 

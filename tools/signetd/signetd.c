@@ -13,11 +13,13 @@
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #define SETTLE_US 50000 /* many changes at once are taken up as one */
 #define CRL_S     3600  /* how often is looked for CRLs that are old */
+#define RETRY_S   30    /* a service that can't be served is tried again */
 
 static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},
@@ -36,13 +38,42 @@ static const struct option options[] = {
 struct server {
     struct daemon daemon;
     struct event_base *base;
-    struct event *signals[3], *change, *settled, *crls;
+    struct event *signals[3], *change, *settled, *crls, *ended, *retry;
     int watch_fd, lock_fd;
     struct service www;
     struct runner *runner;
+    int has_failed; /* it can't be served as www says */
 };
 
 /* ---- services ---- */
+
+static void try_later(struct server *server)
+{
+    static const struct timeval later = {RETRY_S, 0};
+
+    server->has_failed = 1;
+    evtimer_add(server->retry, &later);
+}
+
+/* Serves www; said in the log once, as the log's lines are changes of the store. */
+static void serve_www(struct server *server)
+{
+    int is_said = server->has_failed;
+
+    server->runner = runner_start(&server->daemon, WWW, &server->www);
+    server->has_failed = 0;
+    if (server->runner == NULL)
+        try_later(server);
+    if (server->runner != NULL || !is_said)
+        store_log(server->daemon.store, "system,info", WWW ": %s port %u",
+                  server->runner != NULL ? "served at" : "can't be served at", server->www.port);
+}
+
+static void stop_www(struct server *server)
+{
+    runner_stop(server->runner);
+    server->runner = NULL;
+}
 
 /* Takes up what the store says now. */
 static void take_up(struct server *server)
@@ -51,20 +82,19 @@ static void take_up(struct server *server)
 
     if (!service_get(server->daemon.store, WWW, &now))
         return;
-    if (service_is_same(&now, &server->www) && (server->runner != NULL) == now.is_enabled) {
+    if (service_is_same(&now, &server->www)) {
         service_clear(&now);
         return;
     }
-    if (server->runner != NULL) {
+    if (server->runner != NULL)
         fprintf(stderr, "signetd: " WWW " is stopped\n");
-        runner_stop(server->runner);
-    }
+    stop_www(server);
+    evtimer_del(server->retry);
+    server->has_failed = 0;
     service_clear(&server->www);
     server->www = now;
-    server->runner = now.is_enabled ? runner_start(&server->daemon, WWW, &now) : NULL;
     if (now.is_enabled)
-        store_log(server->daemon.store, "system,info", WWW ": %s port %u",
-                  server->runner != NULL ? "served at" : "can't be served at", now.port);
+        serve_www(server);
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *arg)
@@ -72,6 +102,30 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     take_up(arg);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *server = arg;
+
+    (void)fd;
+    (void)what;
+    if (server->has_failed)
+        serve_www(server);
+}
+
+/* A listener that nobody answers behind would be worse than none. */
+static void on_ended(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *server = arg;
+    eventfd_t count;
+
+    (void)what;
+    eventfd_read(fd, &count);
+    if (server->runner == NULL || !runner_has_ended(server->runner))
+        return;
+    stop_www(server);
+    try_later(server);
 }
 
 /* Something in the store's folder is new: most often a certificate or a line of the log. */
@@ -131,10 +185,12 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
     struct server *server = arg;
 
     (void)what;
-    if (signal == SIGHUP)
+    if (signal == SIGHUP) {
         take_up(server);
-    else
+        on_retry(-1, 0, server);
+    } else {
         event_base_loopbreak(server->base);
+    }
 }
 
 /* One for a store, as two would both renew and both write. */
@@ -185,7 +241,10 @@ static int add_events(struct server *server)
     server->change = event_new(server->base, server->watch_fd, EV_READ | EV_PERSIST, on_change, server);
     server->settled = evtimer_new(server->base, on_settled, server);
     server->crls = evtimer_new(server->base, on_crls, server);
-    return ok && server->change != NULL && server->settled != NULL && server->crls != NULL &&
+    server->retry = evtimer_new(server->base, on_retry, server);
+    server->ended = event_new(server->base, server->daemon.ended_fd, EV_READ | EV_PERSIST, on_ended, server);
+    return ok && server->retry != NULL && server->ended != NULL && event_add(server->ended, NULL) == 0 &&
+           server->change != NULL && server->settled != NULL && server->crls != NULL &&
            event_add(server->change, NULL) == 0 && evtimer_add(server->crls, &at_once) == 0;
 }
 
@@ -193,7 +252,7 @@ static void clear(struct server *server)
 {
     size_t i;
 
-    runner_stop(server->runner);
+    stop_www(server);
     service_clear(&server->www);
     for (i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
         if (server->signals[i] != NULL)
@@ -205,6 +264,10 @@ static void clear(struct server *server)
         event_free(server->settled);
     if (server->crls != NULL)
         event_free(server->crls);
+    if (server->retry != NULL)
+        event_free(server->retry);
+    if (server->ended != NULL)
+        event_free(server->ended);
     if (server->base != NULL)
         event_base_free(server->base);
     store_free(server->daemon.store);
@@ -214,11 +277,13 @@ static void clear(struct server *server)
         close(server->watch_fd);
     if (server->lock_fd >= 0)
         close(server->lock_fd);
+    if (server->daemon.ended_fd >= 0)
+        close(server->daemon.ended_fd);
 }
 
 static int serve(struct tool *tool)
 {
-    struct server server = {.daemon = {.tool = tool}, .watch_fd = -1, .lock_fd = -1};
+    struct server server = {.daemon = {.tool = tool, .ended_fd = -1}, .watch_fd = -1, .lock_fd = -1};
     struct store_config config;
     int ok;
 
@@ -228,6 +293,8 @@ static int serve(struct tool *tool)
     config = daemon_store_config(&server.daemon);
     /* The library context before there are threads. */
     ok = server.daemon.cache != NULL && server.daemon.ocsp != NULL && tool_crypto(tool) != NULL &&
+         ((server.daemon.ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 ||
+          tool_error("eventfd: %s", strerror(errno)) == TOOL_OK) &&
          (server.daemon.store = store_open(&config)) != NULL && lock_store(&server) && watch_store(&server) &&
          (add_events(&server) || tool_error("out of memory") == TOOL_OK);
     if (ok) {
