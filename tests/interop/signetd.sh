@@ -183,6 +183,14 @@ until_status 404 "http://127.0.0.1:$taken/nobody"
 check "and back" signet "/ip service set www port=$PORT"
 until_status 404 "$url/nobody"
 
+# ---- a disk that takes its time to sync ----
+spawn slow strace -f -qq -e trace=fdatasync,fsync -e inject=fdatasync,fsync:delay_enter=400000 \
+    "$BUILD/tools/signet" "/ip service set www port=$other"
+until_status 404 "http://127.0.0.1:$other/nobody"
+check "it was slow" grep -q DELAYED "$T/slow.log"
+check "and back" signet "/ip service set www port=$PORT"
+until_status 404 "$url/nobody"
+
 # ---- workers that can't work: their store can't be opened ----
 mv "$SIGNET_HOME/files" "$T/files"
 touch "$SIGNET_HOME/files"

@@ -51,7 +51,6 @@ static void try_later(struct server *server)
 {
     static const struct timeval later = {RETRY_S, 0};
 
-    server->has_failed = 1;
     evtimer_add(server->retry, &later);
 }
 
@@ -61,8 +60,8 @@ static void serve_www(struct server *server)
     int is_said = server->has_failed;
 
     server->runner = runner_start(&server->daemon, WWW, &server->www);
-    server->has_failed = 0;
-    if (server->runner == NULL)
+    server->has_failed = server->runner == NULL;
+    if (server->has_failed)
         try_later(server);
     if (server->runner != NULL || !is_said)
         store_log(server->daemon.store, "system,info", WWW ": %s port %u",
@@ -75,13 +74,29 @@ static void stop_www(struct server *server)
     server->runner = NULL;
 }
 
+/* In the writers' turn: what woke us was written then, but with a write-ahead log nobody reads it before it
+ * has been synced, which a slow disk may take longer for than we have waited, and nothing wakes us again. */
+static int get_www(struct server *server, struct service *now)
+{
+    struct store *store = server->daemon.store;
+
+    if (!store_begin(store))
+        return 0;
+    if (store_end(store, service_get(store, WWW, now)))
+        return 1;
+    service_clear(now);
+    return 0;
+}
+
 /* Takes up what the store says now. */
 static void take_up(struct server *server)
 {
-    struct service now;
+    struct service now = {0};
 
-    if (!service_get(server->daemon.store, WWW, &now))
+    if (!get_www(server, &now)) {
+        try_later(server);
         return;
+    }
     if (service_is_same(&now, &server->www)) {
         service_clear(&now);
         return;
@@ -110,7 +125,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (server->has_failed)
+    take_up(server);
+    if (server->has_failed && !evtimer_pending(server->retry, NULL))
         serve_www(server);
 }
 
@@ -125,6 +141,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
     if (server->runner == NULL || !runner_has_ended(server->runner))
         return;
     stop_www(server);
+    server->has_failed = 1;
     try_later(server);
 }
 
@@ -186,7 +203,7 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 
     (void)what;
     if (signal == SIGHUP) {
-        take_up(server);
+        evtimer_del(server->retry);
         on_retry(-1, 0, server);
     } else {
         event_base_loopbreak(server->base);
