@@ -98,6 +98,8 @@ check "of the revoked one" ocsp -cert "$T/bad.pem" -url "$url/ocsp"
 said 'bad.pem: revoked' 'Response verify OK'
 check "of both" ocsp -cert "$T/good.pem" -cert "$T/bad.pem" -url "$url/ocsp" -no_nonce
 said 'good.pem: good' 'bad.pem: revoked'
+check "by SHA-256" ocsp -sha256 -cert "$T/good.pem" -url "$url/ocsp" -no_nonce
+said 'good.pem: good' 'Response verify OK'
 ocsp -cert "$T/good.pem" -reqout "$T/request" -no_nonce >"$OUT" 2>&1
 post() { status --data-binary "@$T/$1" -H 'Content-Type: application/ocsp-request' "$url/ocsp"; }
 equal "posted" "$(post request)" 200
@@ -120,6 +122,23 @@ plain_openssl ocsp -issuer "$T/other.pem" -serial 1 -reqout "$T/unknown-ca" >"$O
 refused_with "another CA of that name" unauthorized unknown-ca
 ocsp -serial 4711 -reqout "$T/unknown" >"$OUT" 2>&1
 refused_with "a number that it has not issued" unauthorized unknown
+# With parameters of the digest that nobody has, there would be no end of questions about one certificate, and each has
+# to be signed. The same of its order among others.
+perl -0777 -pe 's/\x2b\x0e\x03\x02\x1a\x05\x00/\x2b\x0e\x03\x02\x1a\x04\x00/ or die' <"$T/request" >"$T/parameters"
+refused_with "parameters of the digest" unauthorized parameters
+ocsp -sha3-256 -cert "$T/good.pem" -reqout "$T/digest" >"$OUT" 2>&1
+refused_with "a digest that nobody uses" unauthorized digest
+signed=0
+for ((i = 0; i < 30; i++)); do
+    order=()
+    for ((j = 1; j < 32; j *= 2)); do ((i & j)) && order+=(-cert "$T/good.pem") || order+=(-cert "$T/bad.pem"); done
+    ocsp "${order[@]}" -reqout "$T/order" >"$OUT" 2>&1
+    post order >"$OUT"
+    plain_openssl ocsp -respin "$T/body" -noverify >"$OUT" 2>&1 || :
+    if ! grep -q 'Responder Error: trylater' "$OUT"; then signed=$((signed + 1)); fi
+done
+[ "$signed" -lt 15 ] || die "30 orders of two certificates: $signed answers were signed"
+echo "ok: few of 30 orders of two certificates"
 head -c 300 /dev/urandom >"$T/noise"
 refused_with "noise" malformedrequest noise
 { cat "$T/request" && echo; } >"$T/more"

@@ -2,39 +2,51 @@
 /*
  * The OCSP responder. The CA signs itself (RFC 6960 section 4.2.2.2), which may take a TPM its time: so an
  * answer is signed once an hour for each certificate and status, nonces are not repeated (RFC 5019 section
- * 4), and about certificates that are not here "unauthorized" is said, which nobody signs.
+ * 4), and about certificates that are not here "unauthorized" is said, which nobody signs. As anybody can put
+ * the same certificates into ever new questions, there are few ways to ask for one, and new answers about
+ * many are signed once a second.
  */
 #include "ocsp.h"
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
+#include <openssl/rand.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
 
-#define SINGLES_MAX 8
-#define CACHED      256
-#define VALID_S     86400
-#define EARLY_S     300 /* clocks differ */
+#define SINGLES_MAX  8
+#define CACHED       256 /* answers about one certificate */
+#define CACHED_MANY  16  /* about many */
+#define MANY_AT_ONCE 8   /* of these, signed at once; then one a second */
+#define VALID_S      86400
+#define EARLY_S      300 /* clocks differ */
 
 /* ---- answers that were signed ---- */
 
 struct cached {
-    unsigned char key[32]; /* SHA-256 of what it says of what */
+    unsigned char key[32]; /* make_key */
     time_t signed_at;
     unsigned char *der;
     size_t len;
 };
 
 struct ocsp_cache {
+    unsigned char secret[16]; /* nobody can choose questions that share a place */
     pthread_mutex_t lock;
-    struct cached cached[CACHED];
+    struct cached cached[CACHED + CACHED_MANY];
+    time_t many_at; /* when many_left was counted */
+    int many_left;  /* answers about many that may be signed, one more each second */
 };
 
 struct ocsp_cache *ocsp_cache_new(void)
 {
     struct ocsp_cache *cache = OPENSSL_zalloc(sizeof(*cache));
 
+    if (cache != NULL && RAND_bytes(cache->secret, sizeof(cache->secret)) != 1) {
+        OPENSSL_free(cache);
+        cache = NULL;
+    }
     if (cache != NULL)
         pthread_mutex_init(&cache->lock, NULL);
     return cache;
@@ -46,21 +58,22 @@ void ocsp_cache_free(struct ocsp_cache *cache)
 
     if (cache == NULL)
         return;
-    for (i = 0; i < CACHED; i++)
+    for (i = 0; i < CACHED + CACHED_MANY; i++)
         OPENSSL_free(cache->cached[i].der);
     pthread_mutex_destroy(&cache->lock);
     OPENSSL_free(cache);
 }
 
 /* Where a key's answer is, or would be: its first byte says so. */
-static struct cached *place_of(struct ocsp_cache *cache, const unsigned char key[32])
+static struct cached *place_of(struct ocsp_cache *cache, int count, const unsigned char key[32])
 {
-    return &cache->cached[key[0] % CACHED];
+    return count == 1 ? &cache->cached[key[0] % CACHED] : &cache->cached[CACHED + key[0] % CACHED_MANY];
 }
 
-static int find(struct ocsp_cache *cache, const unsigned char key[32], unsigned char **der, size_t *len)
+static int find(struct ocsp_cache *cache, int count, const unsigned char key[32], unsigned char **der,
+                size_t *len)
 {
-    struct cached *cached = place_of(cache, key);
+    struct cached *cached = place_of(cache, count, key);
     time_t now = time(NULL);
     int is_found;
 
@@ -74,9 +87,10 @@ static int find(struct ocsp_cache *cache, const unsigned char key[32], unsigned 
     return is_found;
 }
 
-static void keep(struct ocsp_cache *cache, const unsigned char key[32], const unsigned char *der, size_t len)
+static void keep(struct ocsp_cache *cache, int count, const unsigned char key[32], const unsigned char *der,
+                 size_t len)
 {
-    struct cached *cached = place_of(cache, key);
+    struct cached *cached = place_of(cache, count, key);
     unsigned char *copy = OPENSSL_memdup(der, len);
 
     if (copy == NULL)
@@ -86,6 +100,26 @@ static void keep(struct ocsp_cache *cache, const unsigned char key[32], const un
     *cached = (struct cached){.signed_at = time(NULL), .der = copy, .len = len};
     memcpy(cached->key, key, 32);
     pthread_mutex_unlock(&cache->lock);
+}
+
+/* May one more be signed now? */
+static int is_turn(struct ocsp_cache *cache, int count)
+{
+    time_t now = time(NULL);
+    int is;
+
+    if (count == 1)
+        return 1;
+    pthread_mutex_lock(&cache->lock);
+    if (now < cache->many_at || now - cache->many_at >= MANY_AT_ONCE - cache->many_left)
+        cache->many_left = MANY_AT_ONCE;
+    else
+        cache->many_left += (int)(now - cache->many_at);
+    cache->many_at = now;
+    is = cache->many_left > 0;
+    cache->many_left -= is;
+    pthread_mutex_unlock(&cache->lock);
+    return is;
 }
 
 /* ---- what is asked for ---- */
@@ -105,16 +139,43 @@ struct question {
     X509 *x509; /* its certificate */
 };
 
-static int is_issuer(const OCSP_CERTID *id, X509 *x509)
+/* The digest that an id is made with, if it is one that clients use, and has no parameters: with any digest
+ * and any parameters there would be no end of ids for one certificate. */
+static const EVP_MD *md_of(OCSP_CERTID *id)
 {
-    const EVP_MD *md;
-    ASN1_OBJECT *algorithm = NULL;
+    unsigned char *der = NULL;
+    const unsigned char *p;
+    X509_ALGOR *algorithm = NULL;
+    const ASN1_OBJECT *name = NULL;
+    int n = i2d_OCSP_CERTID(id, &der), nid = NID_undef, type = V_ASN1_UNDEF, tag, class;
+    long len;
+
+    /* OpenSSL gives out the name alone; the whole is the first in the SEQUENCE (RFC 6960 section 4.1.1). */
+    p = der;
+    if (n > 0 && !(ASN1_get_object(&p, &len, &tag, &class, n) & 0x80))
+        algorithm = d2i_X509_ALGOR(NULL, &p, len);
+    if (algorithm != NULL) {
+        X509_ALGOR_get0(&name, &type, NULL, algorithm);
+        nid = OBJ_obj2nid(name);
+    }
+    X509_ALGOR_free(algorithm);
+    OPENSSL_free(der);
+    if (type != V_ASN1_UNDEF && type != V_ASN1_NULL)
+        return NULL;
+    return nid == NID_sha1     ? EVP_sha1()
+           : nid == NID_sha256 ? EVP_sha256()
+           : nid == NID_sha384 ? EVP_sha384()
+           : nid == NID_sha512 ? EVP_sha512()
+                               : NULL;
+}
+
+static int is_issuer(OCSP_CERTID *id, X509 *x509)
+{
+    const EVP_MD *md = md_of(id);
     OCSP_CERTID *ours;
     int is;
 
-    OCSP_id_get0_info(NULL, &algorithm, NULL, NULL, (OCSP_CERTID *)id);
-    md = EVP_get_digestbyobj(algorithm);
-    if (md == NULL || EVP_MD_get_size(md) < 20 || EVP_MD_get_size(md) > 64)
+    if (md == NULL)
         return 0;
     ours = OCSP_cert_id_new(md, X509_get_subject_name(x509), X509_get0_pubkey_bitstr(x509), NULL);
     is = ours != NULL && OCSP_id_issuer_cmp(id, ours) == 0;
@@ -134,7 +195,7 @@ static int try_ca(void *arg, struct store_cert *ca)
         ASN1_INTEGER *serial = NULL;
 
         OCSP_id_get0_info(NULL, NULL, NULL, &serial, single->id);
-        is_it = is_issuer(single->id, x509);
+        is_it = ASN1_STRING_type(serial) == V_ASN1_INTEGER && is_issuer(single->id, x509);
         if (is_it)
             single->status =
                 store_cert_status(question->store, ca->id, serial, &single->revoked_at, single->reason);
@@ -149,11 +210,12 @@ static int try_ca(void *arg, struct store_cert *ca)
     return 1;
 }
 
-/* The CA, the certificates and what is said of them. */
-static int make_key(const struct question *question, unsigned char key[32])
+/* SHA-256 of the CA, the certificates and what is said of them. */
+static int make_key(const struct ocsp_cache *cache, const struct question *question, unsigned char key[32])
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     int i, ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
+                EVP_DigestUpdate(md, cache->secret, sizeof(cache->secret)) &&
                 EVP_DigestUpdate(md, &question->ca, sizeof(question->ca));
 
     for (i = 0; ok && i < question->count; i++) {
@@ -233,17 +295,19 @@ static int answer_signed(struct ocsp_cache *cache, const struct question *questi
     OCSP_RESPONSE *response;
     int n;
 
-    if (!make_key(question, key))
+    if (!make_key(cache, question, key))
         return 0;
-    if (find(cache, key, der, len))
+    if (find(cache, question->count, key, der, len))
         return 1;
+    if (!is_turn(cache, question->count))
+        return 0;
     response = sign(question);
     n = response != NULL ? i2d_OCSP_RESPONSE(response, der) : -1;
     OCSP_RESPONSE_free(response);
     if (n <= 0)
         return 0;
     *len = (size_t)n;
-    keep(cache, key, *der, *len);
+    keep(cache, question->count, key, *der, *len);
     return 1;
 }
 
