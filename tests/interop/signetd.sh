@@ -66,6 +66,13 @@ until_status 000 "$url/nobody"
 check "on" signet '/ip service set www address=127.0.0.0/8,::1 disabled=no'
 until_status 404 "$url/nobody"
 
+check "this host alone" signet '/ip service set www address=::1'
+until_status 404 "http://[::1]:$PORT/nobody"
+until_status 000 "$url/nobody"
+check "by both" signet '/ip service set www address=127.0.0.0/8,::1'
+until_status 404 "$url/nobody"
+until_status 404 "http://[::1]:$PORT/nobody"
+
 # ---- CRLs and certificates of CAs ----
 check "a CA" signet "/certificate add name=ca common-name=CA key-usage=key-cert-sign,crl-sign; /certificate sign ca ca-crl-host=127.0.0.1:$PORT"
 for name in good bad; do
@@ -223,6 +230,26 @@ until_status 404 "http://127.0.0.1:$other/nobody"
 check "its port again" signet "/ip service set www port=$PORT"
 until_status 404 "$url/nobody"
 stop_it
+
+# ---- IPv4 where the kernel binds IPv6 alone, unless it is told ----
+if ((EUID == 0)); then
+    check "at all addresses" signet '/ip service set www address=""'
+    cat >"$T/both.bash" <<'END'
+ip link set lo up
+sysctl -qw net.ipv6.bindv6only=1
+"$1" &
+for url in "http://127.0.0.1:$2/nobody" "http://[::1]:$2/nobody"; do
+    curl --silent --retry 10 --retry-delay 1 --retry-connrefused --max-time 20 --output /dev/null --write-out '%{http_code} ' "$url"
+done
+kill $!
+wait $!
+END
+    check "in a network of its own" unshare --net -- bash "$T/both.bash" "$program" "$PORT"
+    said '404 404'
+    check "as before" signet '/ip service set www address=127.0.0.0/8,::1'
+else
+    echo "left out, as it takes root: a network of its own"
+fi
 
 # ---- a TPM that goes ----
 tpm_start

@@ -229,6 +229,7 @@ static void networks_of_clients(void)
               !has("10.0.0.0/8,2001:db8::/33", "2001:db8:8000::1"));
     CU_ASSERT(has("0.0.0.0/0", "203.0.113.9") && !has("0.0.0.0/0", "2001:db8::1"));
     CU_ASSERT(has("::/0", "2001:db8::1") && !has("192.0.2.1", "nonsense"));
+    CU_ASSERT(has("fe80::/10", "fe80::1%eth0") && !has("fe80::/10", "2001:db8::1%eth0"));
     for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
         CU_ASSERT_PTR_NULL(networks_new(malformed[i]));
     for (i = 0; i < 65; i++)

@@ -28,8 +28,9 @@
 #define CONNECTIONS_MAX 256
 #define CONNECTIONS_OK  192 /* beyond these the oldest that has sent no request makes room */
 #define SWEEP_US        250000
-#define WAITING_MAX     256       /* requests that no worker has taken */
-#define WAITING_ADDRESS 64        /* of them from one address */
+#define WAITING_MAX     256 /* requests that no worker has taken */
+#define WAITING_ADDRESS 64  /* of them from one address */
+#define LISTEN_BACKLOG  128
 #define IPV4            "::ffff:" /* before an IPv4 address on a socket of IPv6 */
 
 struct job {
@@ -56,7 +57,8 @@ struct front {
     struct event *done_event, *stop_event;
     struct rate *rate;
     struct networks *networks;
-    struct evconnlistener *listener;
+    struct evconnlistener *listeners[2];
+    unsigned listeners_count;
     struct event *sweep_event;
     struct visit *visits;
     unsigned visits_count;
@@ -183,6 +185,18 @@ static void make_room(struct front *front)
         cut(oldest);
 }
 
+static void listen_again(struct front *front, int is_wanted)
+{
+    unsigned i;
+
+    for (i = 0; i < front->listeners_count; i++) {
+        if (is_wanted)
+            evconnlistener_enable(front->listeners[i]);
+        else
+            evconnlistener_disable(front->listeners[i]);
+    }
+}
+
 static struct bufferevent *on_accept(struct event_base *base, void *arg)
 {
     static const struct timeval often = {0, SWEEP_US};
@@ -202,7 +216,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     if (front->visits_count > CONNECTIONS_OK)
         make_room(front);
     if (front->visits_count >= CONNECTIONS_MAX)
-        evconnlistener_disable(front->listener);
+        listen_again(front, 0);
     return visit->bev;
 }
 
@@ -237,7 +251,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
         p = &visit->next;
     }
     if (front->visits_count < CONNECTIONS_MAX)
-        evconnlistener_enable(front->listener);
+        listen_again(front, 1);
     if (front->visits_count == 0)
         event_del(front->sweep_event);
 }
@@ -428,36 +442,76 @@ static int fail(const struct front_config *config, const char *format, ...)
     return 0;
 }
 
+static int bind_and_listen(int fd, const char *address, uint16_t port)
+{
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int is_ipv6 = strchr(address, ':') != NULL, yes = 1, no = 0;
+
+    if (inet_pton(is_ipv6 ? AF_INET6 : AF_INET, address,
+                  is_ipv6 ? (void *)&ipv6.sin6_addr : (void *)&ipv4.sin_addr) != 1) {
+        errno = EINVAL;
+        return 0;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+           (!is_ipv6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) == 0) &&
+           bind(fd, is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4,
+                is_ipv6 ? sizeof(ipv6) : sizeof(ipv4)) == 0 &&
+           listen(fd, LISTEN_BACKLOG) == 0;
+}
+
+/* Not libevent's own: "::" is IPv4, too, whatever the kernel is told to take for granted. Sets errno. */
+static int listen_to(struct front *front, const char *address)
+{
+    int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET, reason;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct evhttp_bound_socket *bound = NULL;
+    struct sockaddr_storage name;
+    socklen_t len = sizeof(name);
+
+    if (fd >= 0 && bind_and_listen(fd, address, front->port) &&
+        getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+        bound = evhttp_accept_socket_with_handle(front->http, fd);
+    if (bound == NULL) {
+        reason = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = reason;
+        return 0;
+    }
+    front->listeners[front->listeners_count++] = evhttp_bound_socket_get_listener(bound);
+    front->port = ntohs(family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
+                                           : ((struct sockaddr_in *)&name)->sin_port);
+    return 1;
+}
+
+/* Is errno of a kernel that has no IPv6? */
+static int is_without_ipv6(void)
+{
+    return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+}
+
 /* Nobody but this host, or everybody, of whom networks_have then chooses: on IPv6 and IPv4, if the kernel has
  * both. */
-static struct evhttp_bound_socket *bind_to_all(struct front *front)
+static int listen_to_all(struct front *front)
 {
-    struct evhttp_bound_socket *bound;
+    int is_ipv6 = networks_have(front->networks, "::1");
 
-    if (networks_are_local(front->networks))
-        return evhttp_bind_socket_with_handle(front->http, "127.0.0.1", front->config.port);
-    bound = evhttp_bind_socket_with_handle(front->http, "::", front->config.port);
-    return bound != NULL ? bound : evhttp_bind_socket_with_handle(front->http, "0.0.0.0", front->config.port);
+    if (!networks_are_local(front->networks))
+        return listen_to(front, "::") || (is_without_ipv6() && listen_to(front, "0.0.0.0"));
+    if ((!is_ipv6 || networks_have(front->networks, "127.0.0.1")) && !listen_to(front, "127.0.0.1"))
+        return 0;
+    return !is_ipv6 || listen_to(front, "::1") || (is_without_ipv6() && front->listeners_count > 0);
 }
 
 static int listen_at(struct front *front, const char *address)
 {
-    struct evhttp_bound_socket *bound;
-    struct sockaddr_storage name;
-    socklen_t len = sizeof(name);
-
-    bound = address != NULL ? evhttp_bind_socket_with_handle(front->http, address, front->config.port)
-                            : bind_to_all(front);
-    if (address == NULL)
-        address = "all addresses";
-    if (bound == NULL)
-        return fail(&front->config, "port %u at %s: %s%s", front->config.port, address, strerror(errno),
-                    errno == EACCES ? " (root or CAP_NET_BIND_SERVICE is needed)" : "");
-    front->listener = evhttp_bound_socket_get_listener(bound);
-    if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&name, &len) == 0)
-        front->port = ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
-                                                       : ((struct sockaddr_in *)&name)->sin_port);
-    return 1;
+    front->port = front->config.port;
+    if (address != NULL ? listen_to(front, address) : listen_to_all(front))
+        return 1;
+    return fail(&front->config, "port %u at %s: %s%s", front->config.port,
+                address != NULL ? address : "all addresses", strerror(errno),
+                errno == EACCES ? " (root or CAP_NET_BIND_SERVICE is needed)" : "");
 }
 
 static int set_up(struct front *front)

@@ -82,12 +82,17 @@ static int is_same(const unsigned char *a, const unsigned char *b, unsigned bits
 
 int networks_have(const struct networks *networks, const char *text)
 {
+    char plain[INET6_ADDRSTRLEN];
+    size_t i, len = strcspn(text, "%"); /* the interface of a link-local one */
     unsigned char address[16];
-    size_t i;
 
     if (networks->count == 0)
         return 1;
-    if (parse_address(text, address) == 0)
+    if (len >= sizeof(plain))
+        return 0;
+    memcpy(plain, text, len);
+    plain[len] = '\0';
+    if (parse_address(plain, address) == 0)
         return 0;
     for (i = 0; i < networks->count; i++) {
         if (is_same(address, networks->networks[i].address, networks->networks[i].bits))
