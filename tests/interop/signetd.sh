@@ -157,6 +157,18 @@ refused_with "about nine" malformedrequest many
 head -c 100000 /dev/zero >"$T/large"
 equal "a large one" "$(post large)" 413
 equal "no base64" "$(status "$url/ocsp/%zz")" 200
+imported_ca() { # imported_ca NAME KEY-TYPE OPTION...
+    plain_openssl req -x509 -nodes -newkey "${@:2}" -subj "/CN=$1" -days 30 -addext basicConstraints=critical,CA:TRUE \
+        -addext keyUsage=critical,keyCertSign,cRLSign -keyout "$T/$1.key" -out "$T/$1.pem" 2>/dev/null
+    cat "$T/$1.pem" "$T/$1.key" >"$FILES/$1.pem"
+    check "a CA whose key is $2" signet "/certificate import file-name=$1.pem passphrase=\"\""
+    check "of it" signet "/certificate add name=of-$1 common-name=of-$1 key-usage=tls-server key-size=prime256v1; /certificate sign of-$1 ca=$1"
+    check "its file" signet "/certificate export-certificate of-$1"
+    check "OCSP of it" plain_openssl ocsp -issuer "$T/$1.pem" -CAfile "$T/$1.pem" -cert "$FILES/cert_export_of-$1.crt" -url "$url/ocsp" -no_nonce
+    said 'Response verify OK' ': good'
+}
+imported_ca ed ed25519
+imported_ca pss rsa-pss
 check "removed from the store" signet '/certificate remove bad'
 check "it stays revoked" ocsp -cert "$T/bad.pem" -url "$url/ocsp"
 said 'bad.pem: revoked'

@@ -273,6 +273,16 @@ static int add_singles(OCSP_BASICRESP *basic, const struct question *question)
     return ok;
 }
 
+/* SHA-256, unless the key has no choice: an Ed25519 key takes none. */
+static const EVP_MD *md_for(EVP_PKEY *pkey)
+{
+    char name[80] = "";
+
+    if (EVP_PKEY_get_default_digest_name(pkey, name, sizeof(name)) != 2)
+        return EVP_sha256();
+    return strcmp(name, "UNDEF") == 0 ? NULL : EVP_get_digestbyname(name);
+}
+
 /* The answer that is signed; NULL: it can't be. */
 static OCSP_RESPONSE *sign(const struct question *question)
 {
@@ -281,7 +291,7 @@ static OCSP_RESPONSE *sign(const struct question *question)
     OCSP_RESPONSE *response = NULL;
 
     if (pkey != NULL && basic != NULL && add_singles(basic, question) &&
-        OCSP_basic_sign(basic, question->x509, pkey, EVP_sha256(), NULL, OCSP_NOCERTS | OCSP_RESPID_KEY))
+        OCSP_basic_sign(basic, question->x509, pkey, md_for(pkey), NULL, OCSP_NOCERTS | OCSP_RESPID_KEY))
         response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
     OCSP_BASICRESP_free(basic);
     EVP_PKEY_free(pkey);
