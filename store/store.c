@@ -7,8 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- errors ---- */
 
@@ -133,16 +136,33 @@ static int wait_for_lock(void *arg, int tries)
     return 0;
 }
 
+/* Asked of another file than the database: whoever closes that lets go of the locks of all who have it open
+ * in this process. */
+static int can_share_memory(struct store *store)
+{
+    int fd = store_swap_lock(store, LOCK_SH);
+    void *memory = fd >= 0 ? mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+
+    if (memory != MAP_FAILED)
+        munmap(memory, 1);
+    if (fd >= 0)
+        close(fd);
+    return memory != MAP_FAILED;
+}
+
 /* A server writes often. With a write-ahead log each commit syncs once where a rollback journal syncs four
- * times, and readers wait for nobody. It needs a file system that can share mapped memory; where it can't be
- * had, the journal at least stays as a file. The database keeps this mode, and other processes follow it,
+ * times, and readers wait for nobody. It needs a file system that can share mapped memory, which SQLite finds
+ * out once the database is in this mode, and then nobody can read it any more; where it can't be had, the
+ * journal at least stays as a file. The database keeps this mode, and other processes follow it,
  * until the server's last store is closed: store_free. */
 static int journal_of_server(struct store *store)
 {
+    const char *pragma =
+        can_share_memory(store) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = TRUNCATE";
     int tries = 0, rc;
 
     do
-        rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        rc = sqlite3_exec(store->db, pragma, NULL, NULL, NULL);
     while (rc == SQLITE_BUSY && wait_for_lock(NULL, tries++));
     return rc != SQLITE_BUSY &&
            (store_number(store, 0, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", "") == 1 ||

@@ -229,6 +229,24 @@ check "it was slow" grep -q DELAYED "$T/slow.log"
 check "and back" signet "/ip service set www port=$PORT"
 until_status 404 "$url/nobody"
 
+# ---- a file system that can't share mapped memory ----
+stop_it
+start_without_shm() {
+    spawn signetd strace -D -f -qq -o "$T/mmaps" -P "$SIGNET_HOME/signet.db-shm" -P "$SIGNET_HOME/.lock" -e trace=mmap -e inject=mmap:error=ENODEV "$program"
+    SIGNETD=$SPAWNED
+    wait_port "$PORT" signetd
+}
+start_without_shm
+check "no memory was shared" grep -q INJECTED "$T/mmaps"
+equal "it is served all the same" "$(status "$url/crl/$id.crl")" 200
+equal "no log is left for others to find" "$(find "$SIGNET_HOME" -name 'signet.db-*' -not -name '*-journal')" ''
+check "a change" signet "/ip service set www port=$other"
+until_status 404 "http://127.0.0.1:$other/nobody"
+check "and back" signet "/ip service set www port=$PORT"
+until_status 404 "$url/nobody"
+stop_it
+start
+
 # ---- workers that can't work: their store can't be opened ----
 mv "$SIGNET_HOME/files" "$T/files"
 touch "$SIGNET_HOME/files"
