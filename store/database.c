@@ -109,8 +109,7 @@ static const char *const migrations[] = {
     ") STRICT;",
 
     /* What a CA has issued is asked for by its serial number, too. */
-    "CREATE INDEX certificate_issued ON certificate(ca, serial_number);"
-    "DROP INDEX certificate_ca;",
+    "CREATE INDEX certificate_issued ON certificate(ca, serial_number); DROP INDEX certificate_ca;",
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
