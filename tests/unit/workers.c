@@ -133,13 +133,18 @@ static unsigned threads(void)
     return count;
 }
 
-static int threads_become(unsigned count)
+static int threads_are_at_most(unsigned count)
 {
     int tries;
 
-    for (tries = 0; tries < 10000 && threads() != count; tries++)
+    for (tries = 0; tries < 10000 && threads() > count; tries++)
         usleep(1000);
-    return threads() == count;
+    return threads() <= count;
+}
+
+static int threads_become(unsigned count)
+{
+    return threads_are_at_most(count) && threads() == count;
 }
 
 /* How many there are once those of the test before have ended, which takes a moment on a slow machine. */
@@ -277,7 +282,7 @@ static void freed_meanwhile(void)
     job_free(other);
     hw_workers_free(pool); /* does not wait for what hangs */
     CU_ASSERT(now_ms() - begin_ms < LONG_MS / 2);
-    CU_ASSERT_EQUAL(threads(), before + 1);
+    CU_ASSERT(threads_become(before + 1));
     CU_ASSERT_EQUAL(releases, 0);
     sem_post(&stuck->go);
     CU_ASSERT(released_are(1));
@@ -433,7 +438,8 @@ static void many_callers(void)
         pthread_join(callers[i].thread, NULL);
         CU_ASSERT_EQUAL(callers[i].done, 500);
     }
-    CU_ASSERT(threads() <= before + MAKER + 16);
+    CU_ASSERT(
+        threads_are_at_most(before + MAKER + 16)); /* a thread that was joined is seen a moment longer */
     hw_workers_free(pool);
     CU_ASSERT(threads_become(before));
 }
