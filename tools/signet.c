@@ -61,13 +61,7 @@ static const struct tool_command commands[] = {
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static const struct option options[] = {
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},
-    {"home", required_argument, NULL, 'H'},
-    {"tcti", required_argument, NULL, 't'},
-    {"log", required_argument, NULL, 'l'},
-    {"parent-passphrase-file", required_argument, NULL, 'p'},
-    {"owner-passphrase-file", required_argument, NULL, 'w'},
+    TOOL_OPTIONS,
     {"manual-menus", no_argument, NULL, 'm'},   /* for the build */
     {"complete", required_argument, NULL, 'C'}, /* for the shell */
     {"out", required_argument, NULL, 'o'},
@@ -78,14 +72,6 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
-
-static const char options_help[] =
-    "  --home FOLDER                   of the store (SIGNET_HOME; /var/lib/signet)\n"
-    "  --tcti TCTI                     the TPM, such as device:/dev/tpmrm0 (SIGNET_TCTI)\n"
-    "  --log LEVEL[:FILE]              error, warn, info or debug (SIGNET_LOG)\n"
-    "  --parent-passphrase-file FILE   of the key's parent (SIGNET_PARENT_PASSPHRASE_FILE)\n"
-    "  --owner-passphrase-file FILE    of the TPM's owner (SIGNET_OWNER_PASSPHRASE_FILE)\n"
-    "  --help                          this text\n";
 
 static int print_commands(const char *group)
 {
@@ -111,7 +97,7 @@ static int print_commands(const char *group)
     printf("\n%s\n'signet hw COMMAND --help' tells its options, 'signet /certificate ?' what the console "
            "knows,\n"
            "'signet --version' the version; see signet(1).\n",
-           options_help);
+           tool_options_help);
     return TOOL_OK;
 }
 
@@ -130,28 +116,15 @@ static int print_command(const struct tool_command *command)
         puts("  --pcrs BANK:N,N                 of custody sealed: only while these PCRs are as now");
     if (strchr(command->options, 'g') != NULL)
         puts("  --group GROUP                   whose processes may use the key, too");
-    fputs(options_help, stdout);
+    fputs(tool_options_help, stdout);
     return TOOL_OK;
 }
 
 static void take_option(struct tool *tool, int option)
 {
+    if (tool_take_option(&tool->config, option, optarg))
+        return;
     switch (option) {
-    case 'H':
-        tool->config.home = optarg;
-        break;
-    case 't':
-        tool->config.tcti = optarg;
-        break;
-    case 'l':
-        tool->config.log = optarg;
-        break;
-    case 'p':
-        tool->config.parent_passphrase_file = optarg;
-        break;
-    case 'w':
-        tool->config.owner_passphrase_file = optarg;
-        break;
     case 'o':
         tool->out = optarg;
         break;
@@ -182,15 +155,6 @@ static void known_options(struct option *known, const char *own)
     }
 }
 
-static int prepare(struct tool *tool)
-{
-    int status = tool_log_open(tool);
-
-    /* No openssl.cnf: it may load the provider, and two of them in one process get in each other's way. */
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-    return status != TOOL_OK ? status : tool_config_apply(&tool->config);
-}
-
 /* ---- commands of groups ---- */
 
 /* argv[0] is the command's name. */
@@ -212,7 +176,7 @@ static int run_tool_command(struct tool *tool, const struct tool_command *comman
     if (argc - optind != command->count)
         return tool_usage_error("expected \"signet %s %s%s [OPTION...]\", got %d arguments", command->group,
                                 command->name, command->arguments, argc - optind);
-    status = prepare(tool);
+    status = tool_prepare(tool);
     return status == TOOL_OK ? command->run(tool, argv + optind) : status;
 }
 
@@ -338,7 +302,7 @@ static void print_candidate(void *arg, const char *word, const char *help)
 static int run_console(struct tool *tool, int argc, char **argv, const char *unfinished)
 {
     struct console console;
-    int ok = 1, status = prepare(tool);
+    int ok = 1, status = tool_prepare(tool);
 
     if (status != TOOL_OK)
         return status;

@@ -62,6 +62,22 @@ void tool_config_read(struct tool_config *config);
  * process, which reads the environment. */
 int tool_config_apply(struct tool_config *config);
 
+/* ---- options.c ---- */
+
+/* Rows of a getopt_long table; --help and --version are the program's. */
+#define TOOL_OPTIONS                                                                                         \
+    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'},                                   \
+        {"home", required_argument, NULL, 'H'}, {"tcti", required_argument, NULL, 't'},                      \
+        {"log", required_argument, NULL, 'l'}, {"parent-passphrase-file", required_argument, NULL, 'p'},     \
+    {                                                                                                        \
+        "owner-passphrase-file", required_argument, NULL, 'w'                                                \
+    }
+extern const char tool_options_help[];
+/* Returns 0 if it is none of these. */
+int tool_take_option(struct tool_config *config, int option, const char *value);
+/* After them: opens the log and applies the configuration. Returns TOOL_OK or why not. */
+int tool_prepare(struct tool *tool);
+
 /* ---- report.c ---- */
 
 /* One line on stderr: "signet: …", the program's name first. Returns TOOL_FAILED. */

@@ -22,13 +22,7 @@
 #define RETRY_S   30    /* a service that can't be served is tried again */
 
 static const struct option options[] = {
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},
-    {"home", required_argument, NULL, 'H'},
-    {"tcti", required_argument, NULL, 't'},
-    {"log", required_argument, NULL, 'l'},
-    {"parent-passphrase-file", required_argument, NULL, 'p'},
-    {"owner-passphrase-file", required_argument, NULL, 'w'},
+    TOOL_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -326,17 +320,13 @@ static int serve(struct tool *tool)
 
 static int print_help(void)
 {
-    puts("Usage: signetd [OPTION...]\n\n"
-         "Serves the store's services that are enabled (signet '/ip service print') until SIGTERM, and takes "
-         "up\n"
-         "each change at once. See signetd(8).\n\n"
-         "  --home FOLDER                   of the store (SIGNET_HOME; /var/lib/signet)\n"
-         "  --tcti TCTI                     the TPM, such as device:/dev/tpmrm0 (SIGNET_TCTI)\n"
-         "  --log LEVEL[:FILE]              error, warn, info or debug (SIGNET_LOG)\n"
-         "  --parent-passphrase-file FILE   of the key's parent (SIGNET_PARENT_PASSPHRASE_FILE)\n"
-         "  --owner-passphrase-file FILE    of the TPM's owner (SIGNET_OWNER_PASSPHRASE_FILE)\n"
-         "  --help                          this text\n"
-         "  --version");
+    printf(
+        "Usage: signetd [OPTION...]\n\n"
+        "Serves the store's services that are enabled (signet '/ip service print') until SIGTERM, and takes "
+        "up\n"
+        "each change at once. See signetd(8).\n\n"
+        "%s  --version\n",
+        tool_options_help);
     return TOOL_OK;
 }
 
@@ -353,26 +343,14 @@ static int run(struct tool *tool, int argc, char **argv)
             puts("signetd " SIGNET_VERSION);
             return TOOL_OK;
         }
-        if (option == 'H')
-            tool->config.home = optarg;
-        else if (option == 't')
-            tool->config.tcti = optarg;
-        else if (option == 'l')
-            tool->config.log = optarg;
-        else if (option == 'p')
-            tool->config.parent_passphrase_file = optarg;
-        else
-            tool->config.owner_passphrase_file = optarg;
+        tool_take_option(&tool->config, option, optarg);
     }
     if (optind != argc)
         return tool_usage_error("no arguments are expected, got %.64s; see --help", argv[optind]);
     /* Whoever runs a server wants to know what is wrong with the hardware. */
     if (tool->config.log == NULL)
         tool->config.log = "error";
-    status = tool_log_open(tool);
-    /* No openssl.cnf: it may load the provider, and two of them in one process get in each other's way. */
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-    status = status != TOOL_OK ? status : tool_config_apply(&tool->config);
+    status = tool_prepare(tool);
     return status == TOOL_OK ? serve(tool) : status;
 }
 
