@@ -2,10 +2,10 @@
 /* The HTTP server; see front.h. */
 #include "front.h"
 
+#include "listen.h"
 #include "networks.h"
 #include "rate.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -28,9 +28,8 @@
 #define CONNECTIONS_MAX 256
 #define CONNECTIONS_OK  192 /* beyond these the oldest that has sent no request makes room */
 #define SWEEP_US        250000
-#define WAITING_MAX     256 /* requests that no worker has taken */
-#define WAITING_ADDRESS 64  /* of them from one address */
-#define LISTEN_BACKLOG  128
+#define WAITING_MAX     256       /* requests that no worker has taken */
+#define WAITING_ADDRESS 64        /* of them from one address */
 #define IPV4            "::ffff:" /* before an IPv4 address on a socket of IPv6 */
 
 struct job {
@@ -442,36 +441,12 @@ static int fail(const struct front_config *config, const char *format, ...)
     return 0;
 }
 
-static int bind_and_listen(int fd, const char *address, uint16_t port)
-{
-    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int is_ipv6 = strchr(address, ':') != NULL, yes = 1, no = 0;
-
-    if (inet_pton(is_ipv6 ? AF_INET6 : AF_INET, address,
-                  is_ipv6 ? (void *)&ipv6.sin6_addr : (void *)&ipv4.sin_addr) != 1) {
-        errno = EINVAL;
-        return 0;
-    }
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
-           (!is_ipv6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) == 0) &&
-           bind(fd, is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4,
-                is_ipv6 ? sizeof(ipv6) : sizeof(ipv4)) == 0 &&
-           listen(fd, LISTEN_BACKLOG) == 0;
-}
-
-/* Not libevent's own: "::" is IPv4, too, whatever the kernel is told to take for granted. Sets errno. */
+/* Sets errno. */
 static int listen_to(struct front *front, const char *address)
 {
-    int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET, reason;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct evhttp_bound_socket *bound = NULL;
-    struct sockaddr_storage name;
-    socklen_t len = sizeof(name);
+    int fd = listen_open(address, &front->port), reason;
+    struct evhttp_bound_socket *bound = fd >= 0 ? evhttp_accept_socket_with_handle(front->http, fd) : NULL;
 
-    if (fd >= 0 && bind_and_listen(fd, address, front->port) &&
-        getsockname(fd, (struct sockaddr *)&name, &len) == 0)
-        bound = evhttp_accept_socket_with_handle(front->http, fd);
     if (bound == NULL) {
         reason = errno;
         if (fd >= 0)
@@ -480,8 +455,6 @@ static int listen_to(struct front *front, const char *address)
         return 0;
     }
     front->listeners[front->listeners_count++] = evhttp_bound_socket_get_listener(bound);
-    front->port = ntohs(family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
-                                           : ((struct sockaddr_in *)&name)->sin_port);
     return 1;
 }
 

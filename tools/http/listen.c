@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opens sockets that listen. Not libevent's own way, which leaves "::" to the kernel's settings. */
+#include "listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+
+static int bind_and_listen(int fd, const char *address, uint16_t port)
+{
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int is_ipv6 = strchr(address, ':') != NULL, yes = 1, no = 0;
+
+    if (inet_pton(is_ipv6 ? AF_INET6 : AF_INET, address,
+                  is_ipv6 ? (void *)&ipv6.sin6_addr : (void *)&ipv4.sin_addr) != 1) {
+        errno = EINVAL;
+        return 0;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+           (!is_ipv6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) == 0) &&
+           bind(fd, is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4,
+                is_ipv6 ? sizeof(ipv6) : sizeof(ipv4)) == 0 &&
+           listen(fd, BACKLOG) == 0;
+}
+
+int listen_open(const char *address, uint16_t *port)
+{
+    int is_ipv6 = strchr(address, ':') != NULL, reason;
+    int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_storage name;
+    socklen_t len = sizeof(name);
+
+    if (fd >= 0 && bind_and_listen(fd, address, *port) &&
+        getsockname(fd, (struct sockaddr *)&name, &len) == 0) {
+        *port = ntohs(is_ipv6 ? ((struct sockaddr_in6 *)&name)->sin6_port
+                              : ((struct sockaddr_in *)&name)->sin_port);
+        return fd;
+    }
+    reason = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return -1;
+}
