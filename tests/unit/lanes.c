@@ -191,6 +191,20 @@ void *sign_once(void *route)
     return NULL;
 }
 
+pthread_t caught_inside(struct hw_route *route, enum lane_result result)
+{
+    pthread_t other;
+
+    fast.delay_us = 300000;
+    wrong = 0;
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, sign_once, route), 0);
+    while (fast.calls == 0)
+        usleep(1000);
+    fast.result = result;
+    fast.delay_us = 0;
+    return other;
+}
+
 void *sign_often(void *route)
 {
     int i;

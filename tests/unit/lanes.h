@@ -7,6 +7,8 @@
 #include "hw/lane.h"
 #include "unit.h"
 
+#include <pthread.h>
+
 #define SIZE 64 /* of the key: the times that tests give are for a slow processor, too */
 
 /* What a lane is told, and what became of it. */
@@ -44,6 +46,9 @@ int signs(struct hw_route *route, unsigned times);
 /* In so many threads at once; none may fail. */
 void in_threads(void *(*run)(void *route), struct hw_route *route);
 void *sign_once(void *route);
+/* Another thread is in the middle of an operation of the fast lane, which takes 300 ms; what comes after it
+ * gets this result at once. To be joined. */
+pthread_t caught_inside(struct hw_route *route, enum lane_result result);
 void *sign_often(void *route); /* 30 times */
 
 unsigned now_ms(void);
