@@ -156,7 +156,6 @@ static void on_change(evutil_socket_t fd, short what, void *arg)
 /* ---- CRLs ---- */
 
 struct old_crls {
-    struct store *store;
     int64_t cas[64];
     int count;
 };
@@ -177,14 +176,15 @@ static void on_crls(evutil_socket_t fd, short what, void *arg)
 {
     static const struct timeval again = {CRL_S, 0};
     struct server *server = arg;
-    struct old_crls old = {.store = server->daemon.store};
+    struct store *store = server->daemon.store;
+    struct old_crls old = {.count = 0};
     int i;
 
     (void)fd;
     (void)what;
-    if (store_crl_each(old.store, is_old, &old)) {
+    if (store_crl_each(store, is_old, &old)) {
         for (i = 0; i < old.count; i++)
-            store_crl_issue(old.store, old.cas[i]);
+            store_crl_issue(store, old.cas[i]);
     }
     evtimer_add(server->crls, &again);
 }
