@@ -35,9 +35,6 @@ board_tpm() {
     TPM=board
     TCTI=device:${1:-/dev/tpmrm0}
     export SIGNET_TCTI=$TCTI TPM2TOOLS_TCTI=$TCTI TPM2OPENSSL_TCTI=$TCTI
-    # Since 6.2 the kernel takes random numbers from the TPM whenever it likes, amid the commands that are counted.
-    local rng=/sys/class/misc/hw_random
-    if grep -qsw none $rng/rng_available; then echo none >$rng/rng_current; fi
 }
 
 # silicon COMMAND...: an order to the emulated accelerator; see tests/board/pka/. Its answer is in $REPLY.
