@@ -83,6 +83,30 @@ STACK_OF(X509) * store_chain_above(struct store *store, const struct store_cert 
     return chain;
 }
 
+STACK_OF(X509) * store_cert_chain(struct store *store, const struct store_cert *cert)
+{
+    X509 *x509 = store_cert_x509(store, cert), *issuer;
+    STACK_OF(X509) *above = x509 != NULL ? store_chain_above(store, cert) : NULL;
+    STACK_OF(X509) *chain = above != NULL ? sk_X509_new_null() : NULL;
+    int ok = chain != NULL && sk_X509_push(chain, x509);
+
+    if (!ok)
+        X509_free(x509);
+    while (ok && (issuer = sk_X509_shift(above)) != NULL) {
+        if (X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(issuer)) == 0)
+            X509_free(issuer);
+        else if (!(ok = sk_X509_push(chain, issuer)))
+            X509_free(issuer);
+    }
+    sk_X509_pop_free(above, X509_free);
+    if (ok)
+        return chain;
+    if (x509 != NULL)
+        store_raise(store, "out of memory");
+    sk_X509_pop_free(chain, X509_free);
+    return NULL;
+}
+
 static int export_pkcs12(struct store *store, const struct store_cert *cert, X509 *x509, EVP_PKEY *pkey,
                          const char *base, const char *passphrase)
 {

@@ -55,31 +55,24 @@ static int write_file(struct store *store, const char *folder, const char *name,
     return store_write_path(store, path, data, len);
 }
 
-/* The certificate, then its issuers but for the root: whoever verifies has that or does not trust it. */
 static int write_chain(struct store *store, const struct store_cert *cert, const char *folder)
 {
-    X509 *x509 = store_cert_x509(store, cert);
-    STACK_OF(X509) *chain = x509 != NULL ? store_chain_above(store, cert) : NULL;
+    STACK_OF(X509) *chain = store_cert_chain(store, cert);
     BIO *bio = BIO_new(BIO_s_mem());
     char *data = NULL;
-    int i, ok = chain != NULL && bio != NULL && PEM_write_bio_X509(bio, x509);
+    int i, ok = chain != NULL && bio != NULL;
 
-    for (i = 0; ok && i < sk_X509_num(chain); i++) {
-        X509 *issuer = sk_X509_value(chain, i);
-
-        if (X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(issuer)) != 0)
-            ok = PEM_write_bio_X509(bio, issuer);
-    }
+    for (i = 0; ok && i < sk_X509_num(chain); i++)
+        ok = PEM_write_bio_X509(bio, sk_X509_value(chain, i));
     if (ok) {
         long len = BIO_get_mem_data(bio, &data);
 
         ok = write_file(store, folder, "fullchain.pem", data, (size_t)len);
-    } else if (x509 != NULL) {
+    } else if (chain != NULL) {
         store_raise_ssl(store, "the chain of %s can't be written", cert->text[STORE_NAME]);
     }
     BIO_free(bio);
     sk_X509_pop_free(chain, X509_free);
-    X509_free(x509);
     return ok;
 }
 

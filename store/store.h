@@ -148,6 +148,9 @@ int64_t store_cert_count(struct store *store);
 struct store_cert *store_cert_get(struct store *store, const struct store_query *query);
 /* The X509 of one that is asked for again and again (a CA's), the caller's. NULL: a template, and said so. */
 X509 *store_cert_cached(struct store *store, const struct store_cert *cert);
+/* The certificate, then its issuers as far as they are in the store, without the root, which whoever verifies
+ * has or does not trust: what a TLS server shows. The caller's (sk_X509_pop_free). NULL: said why. */
+STACK_OF(X509) *store_cert_chain(struct store *store, const struct store_cert *cert);
 /* store_cert_get by what it is (DER), and by who issued it. */
 struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len);
 struct store_cert *store_cert_issued(struct store *store, int64_t ca, const ASN1_INTEGER *serial);

@@ -10,28 +10,47 @@
 #include <string.h>
 #include <unistd.h>
 
+static void take_text(char **text, const char *value)
+{
+    OPENSSL_free(*text);
+    *text = OPENSSL_strdup(value);
+}
+
 static void take(void *arg, const char *name, const char *value, int64_t certificate)
 {
     struct service *service = arg;
 
-    (void)certificate;
     if (strcmp(name, "port") == 0)
         service->port = (uint16_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "disabled") == 0)
         service->is_enabled = strcmp(value, "yes") != 0;
-    else if (strcmp(name, "address") == 0) {
-        OPENSSL_free(service->address);
-        service->address = OPENSSL_strdup(value);
-    }
+    else if (strcmp(name, "address") == 0)
+        take_text(&service->address, value);
+    else if (strcmp(name, "tls-version") == 0)
+        take_text(&service->tls_version, value);
+    else if (strcmp(name, "certificate") == 0)
+        service->certificate = certificate;
+}
+
+/* What the certificate is now: it may have been renewed. */
+static int take_fingerprint(struct store *store, struct service *service)
+{
+    struct store_cert *cert = service->certificate != 0
+                                  ? store_cert_get(store, &(struct store_query){.id = service->certificate})
+                                  : NULL;
+
+    take_text(&service->fingerprint, cert != NULL ? cert->text[STORE_FINGERPRINT] : "");
+    store_cert_free(cert);
+    return service->fingerprint != NULL && service->address != NULL && service->tls_version != NULL;
 }
 
 int service_get(struct store *store, const char *name, struct service *service)
 {
     static const struct {
         int64_t id;
-        const char *name, *port;
+        const char *name, *port, *tls_version;
     } services[] = {
-#define SERVICE(id, name, port, tls) {id, name, port},
+#define SERVICE(id, name, port, tls) {id, name, port, tls},
         SERVICES(SERVICE)
 #undef SERVICE
     };
@@ -43,8 +62,9 @@ int service_get(struct store *store, const char *name, struct service *service)
         if (strcmp(services[i].name, name) != 0)
             continue;
         take(service, "port", services[i].port, 0);
+        take(service, "tls-version", services[i].tls_version != NULL ? services[i].tls_version : "", 0);
         snprintf(menu, sizeof(menu), SERVICES_MENU "*%" PRId64, services[i].id);
-        if (store_setting_each(store, menu, take, service) && service->address != NULL)
+        if (store_setting_each(store, menu, take, service) && take_fingerprint(store, service))
             return 1;
         break;
     }
@@ -55,6 +75,8 @@ int service_get(struct store *store, const char *name, struct service *service)
 void service_clear(struct service *service)
 {
     OPENSSL_free(service->address);
+    OPENSSL_free(service->tls_version);
+    OPENSSL_free(service->fingerprint);
     *service = (struct service){0};
 }
 
@@ -79,8 +101,20 @@ int service_is_served(struct store *store, const char *name)
     return is_running;
 }
 
+/* NULL: a service that was not read yet. */
+static int is_same_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
 int service_is_same(const struct service *a, const struct service *b)
 {
     return a->is_enabled == b->is_enabled &&
-           (!a->is_enabled || (a->port == b->port && strcmp(a->address, b->address) == 0));
+           (!a->is_enabled || (a->port == b->port && is_same_text(a->address, b->address)));
+}
+
+int service_is_same_identity(const struct service *a, const struct service *b)
+{
+    return a->certificate == b->certificate && a->asks_clients == b->asks_clients && is_same_text(a->fingerprint, b->fingerprint) &&
+           is_same_text(a->tls_version, b->tls_version);
 }

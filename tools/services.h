@@ -19,12 +19,17 @@
     X(6, "api", "8728", NULL)                                                                                      \
     X(7, "winbox", "8291", NULL)                                                                                   \
     X(8, "api-ssl", "8729", "any")
-#define SERVICE_WWW 3
+#define SERVICE_WWW     3
+#define SERVICE_WWW_SSL 5
 
 struct service {
     uint16_t port;
     char *address; /* networks that may connect, with commas; empty: all */
     int is_enabled;
+    char *tls_version;   /* "any", "only-1.2", "only-1.3"; empty: a service without TLS */
+    int64_t certificate; /* what it shows; 0: nothing */
+    char *fingerprint;   /* of that as it is now; empty: there is none */
+    int asks_clients;    /* for a certificate, which some user logs in with */
 };
 
 /* Returns 0 if there is no such service, or the store can't be read. */
@@ -32,7 +37,8 @@ int service_get(struct store *store, const char *name, struct service *service);
 void service_clear(struct service *service);
 /* Is a server running for this store that has taken the service up, or will at once? */
 int service_is_served(struct store *store, const char *name);
-/* Would the server have to do anything differently? */
+/* Would the server have to listen anew? Would it have to show something else? */
 int service_is_same(const struct service *a, const struct service *b);
+int service_is_same_identity(const struct service *a, const struct service *b);
 
 #endif

@@ -150,6 +150,7 @@ static int ask(uint16_t port, const char *address)
 static void turns(void)
 {
     struct front *front = front_new(&(struct front_config){.address = "127.0.0.1",
+                                                           .methods = 1U << FRONT_GET,
                                                            .body_max = 1000,
                                                            .workers = 1,
                                                            .worker_new = worker_new,

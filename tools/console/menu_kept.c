@@ -50,33 +50,43 @@ static int service_set(struct call *call, int64_t id)
     return kept_set(call, id);
 }
 
-/* signetd runs www. */
+/* Those that signetd runs; NULL: it does not. */
+static const char *served_name(int64_t id)
+{
+    return id == SERVICE_WWW ? "www" : id == SERVICE_WWW_SSL ? "www-ssl" : NULL;
+}
+
 static void service_changed(struct call *call)
 {
     struct store *store = console_store(call->console);
-    struct service www;
+    struct service service;
     size_t i;
 
     for (i = 0; i < call->ids_count; i++) {
+        const char *name = served_name(call->ids[i]);
         int is_off = call->count == 1 && strcmp(call->arguments[0].property->name, "disabled") == 0 &&
                      strcmp(call->arguments[0].text, "yes") == 0;
 
-        if (call->ids[i] != SERVICE_WWW && !is_off) {
-            console_note(call->console, "not yet: the setting is kept; signetd runs nothing but www so far");
+        if (name == NULL && !is_off) {
+            console_note(call->console,
+                         "not yet: the setting is kept; signetd runs nothing but www and www-ssl so far");
             continue;
         }
-        if (call->ids[i] != SERVICE_WWW || store == NULL || !service_get(store, "www", &www))
+        if (name == NULL || store == NULL || !service_get(store, name, &service))
             continue;
-        if (www.is_enabled && !service_is_served(store, "www"))
+        if (service.is_enabled && *service.tls_version != '\0' && service.certificate == 0)
+            console_note(call->console, "%s has no certificate: /ip service set %s certificate=…", name,
+                         name);
+        else if (service.is_enabled && !service_is_served(store, name))
             console_note(call->console, "signetd does not run, which serves it: signetd(8)");
-        service_clear(&www);
+        service_clear(&service);
     }
 }
 
 const struct menu menu_ip_service = {
     .path = "/ip/service",
     .kind = MENU_ITEMS,
-    .help = "the router's own services; signetd runs www, the others are only kept so far",
+    .help = "the router's own services; signetd runs www and www-ssl, the others are only kept so far",
     .properties = service_properties,
     .flags = disabled_flags,
     .standard = STD_KEPT_ITEMS | STD_ENABLE,

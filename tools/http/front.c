@@ -5,6 +5,8 @@
 #include "listen.h"
 #include "networks.h"
 #include "rate.h"
+#include "relay.h"
+#include "visits.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -13,21 +15,17 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <openssl/crypto.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HEADERS_MAX     8192
 #define IDLE_S          10 /* without a byte */
-#define REQUEST_S       20 /* for a request as a whole to come in */
-#define CONNECTIONS_MAX 256
-#define CONNECTIONS_OK  192 /* beyond these the oldest that has sent no request makes room */
-#define SWEEP_US        250000
 #define WAITING_MAX     256       /* requests that no worker has taken */
 #define WAITING_ADDRESS 64        /* of them from one address */
 #define IPV4            "::ffff:" /* before an IPv4 address on a socket of IPv6 */
@@ -38,7 +36,7 @@ struct job {
     struct evhttp_request *http; /* NULL: the client has gone; for the loop's thread alone */
     struct front_request request;
     struct front_response response;
-    char *path, *query, *address;
+    char *path, *query, *address, *authorization, *content_type, *certificate;
     unsigned char *body;
 };
 
@@ -58,9 +56,10 @@ struct front {
     struct networks *networks;
     struct evconnlistener *listeners[2];
     unsigned listeners_count;
-    struct event *sweep_event;
-    struct visit *visits;
-    unsigned visits_count;
+    struct visits *visits;
+    struct tls *tls;       /* NULL: there is none, and libevent accepts itself */
+    struct relays *relays; /* with tls */
+    int are_visits_full, are_handshakes_full;
 
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
@@ -100,6 +99,10 @@ static void job_free(struct job *job)
     OPENSSL_free(job->path);
     OPENSSL_free(job->query);
     OPENSSL_free(job->address);
+    if (job->authorization != NULL)
+        OPENSSL_clear_free(job->authorization, strlen(job->authorization));
+    OPENSSL_free(job->content_type);
+    OPENSSL_free(job->certificate);
     OPENSSL_clear_free(job->body, job->request.body_len);
     OPENSSL_free(job->response.body);
     OPENSSL_free(job);
@@ -145,125 +148,33 @@ static void *work(void *arg)
 
 /* ---- requests, in the loop's thread ---- */
 
-/* A connection brings one request, for which it has a limit of time as a whole. libevent's server offers
- * neither that nor a limit of connections: so each connection's bufferevent is ours as well, and looked after
- * by a timer. */
-struct visit {
-    struct bufferevent *bev;
-    double since;
-    int is_here; /* the request, whole */
-    int is_cut;
-    struct visit *next;
-};
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* libevent finds out, lets go of the connection, and on_sweep after it. */
-static void cut(struct visit *visit)
-{
-    visit->is_cut = 1;
-    shutdown(bufferevent_getfd(visit->bev), SHUT_RDWR);
-}
-
-/* Whoever only holds connections open loses them to whoever asks for something. */
-static void make_room(struct front *front)
-{
-    struct visit *visit, *oldest = NULL;
-
-    for (visit = front->visits; visit != NULL; visit = visit->next) {
-        if (!visit->is_here && !visit->is_cut)
-            oldest = visit;
-    }
-    if (oldest != NULL)
-        cut(oldest);
-}
-
-static void listen_again(struct front *front, int is_wanted)
+/* Connections wait in the kernel's queue while there are too many of them. */
+static void listen_again(struct front *front)
 {
     unsigned i;
 
     for (i = 0; i < front->listeners_count; i++) {
-        if (is_wanted)
-            evconnlistener_enable(front->listeners[i]);
-        else
+        if (front->are_visits_full || front->are_handshakes_full)
             evconnlistener_disable(front->listeners[i]);
+        else
+            evconnlistener_enable(front->listeners[i]);
     }
 }
 
-static struct bufferevent *on_accept(struct event_base *base, void *arg)
-{
-    static const struct timeval often = {0, SWEEP_US};
-    struct front *front = arg;
-    struct visit *visit = OPENSSL_zalloc(sizeof(*visit));
-
-    if (visit == NULL || (visit->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE)) == NULL) {
-        OPENSSL_free(visit);
-        return NULL; /* libevent makes one itself, or fails for the same reason */
-    }
-    bufferevent_incref(visit->bev);
-    visit->since = now_s();
-    visit->next = front->visits;
-    front->visits = visit;
-    if (++front->visits_count == 1)
-        event_add(front->sweep_event, &often);
-    if (front->visits_count > CONNECTIONS_OK)
-        make_room(front);
-    if (front->visits_count >= CONNECTIONS_MAX)
-        listen_again(front, 0);
-    return visit->bev;
-}
-
-/* libevent has let go of it: it takes its callbacks away then. */
-static int has_ended(struct bufferevent *bev)
-{
-    bufferevent_data_cb read, write;
-    bufferevent_event_cb event;
-
-    bufferevent_getcb(bev, &read, &write, &event, NULL);
-    return read == NULL && write == NULL && event == NULL;
-}
-
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
+static void on_visits_full(void *arg, int is_full)
 {
     struct front *front = arg;
-    struct visit **p = &front->visits, *visit;
-    double now = now_s();
 
-    (void)fd;
-    (void)what;
-    while ((visit = *p) != NULL) {
-        if (has_ended(visit->bev)) {
-            *p = visit->next;
-            bufferevent_decref(visit->bev);
-            OPENSSL_free(visit);
-            front->visits_count--;
-            continue;
-        }
-        if (!visit->is_here && !visit->is_cut && now - visit->since > REQUEST_S)
-            cut(visit);
-        p = &visit->next;
-    }
-    if (front->visits_count < CONNECTIONS_MAX)
-        listen_again(front, 1);
-    if (front->visits_count == 0)
-        event_del(front->sweep_event);
+    front->are_visits_full = is_full;
+    listen_again(front);
 }
 
-static void request_is_here(struct front *front, struct evhttp_connection *connection)
+static void on_handshakes_full(void *arg, int is_full)
 {
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
-    struct visit *visit;
+    struct front *front = arg;
 
-    for (visit = front->visits; visit != NULL; visit = visit->next) {
-        if (visit->bev == bev)
-            visit->is_here = 1;
-    }
+    front->are_handshakes_full = is_full;
+    listen_again(front);
 }
 
 static void on_close(struct evhttp_connection *connection, void *arg)
@@ -280,7 +191,33 @@ static void send_status(struct evhttp_request *http, int status, const char *rea
     evhttp_send_error(http, status, reason);
 }
 
-static struct job *take(struct front *front, struct evhttp_request *http, const char *address)
+static enum front_method method_of(struct evhttp_request *http)
+{
+    switch (evhttp_request_get_command(http)) {
+    case EVHTTP_REQ_HEAD:
+        return FRONT_HEAD;
+    case EVHTTP_REQ_POST:
+        return FRONT_POST;
+    case EVHTTP_REQ_PUT:
+        return FRONT_PUT;
+    case EVHTTP_REQ_PATCH:
+        return FRONT_PATCH;
+    case EVHTTP_REQ_DELETE:
+        return FRONT_DELETE;
+    default:
+        return FRONT_GET;
+    }
+}
+
+/* A copy of a header, or "". */
+static char *header_of(struct evhttp_request *http, const char *name)
+{
+    const char *value = evhttp_find_header(evhttp_request_get_input_headers(http), name);
+
+    return OPENSSL_strdup(value != NULL ? value : "");
+}
+
+static struct job *take(struct evhttp_request *http, const struct relay_peer *peer)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
     const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
@@ -288,24 +225,30 @@ static struct job *take(struct front *front, struct evhttp_request *http, const 
     size_t len = evbuffer_get_length(body);
     struct job *job = OPENSSL_zalloc(sizeof(*job));
 
-    (void)front;
     if (job == NULL)
         return NULL;
     job->http = http;
     job->path = OPENSSL_strdup(path != NULL ? path : "/");
     job->query = OPENSSL_strdup(query != NULL ? query : "");
-    job->address = OPENSSL_strdup(address);
+    job->address = OPENSSL_strdup(peer->address);
+    job->authorization = header_of(http, "Authorization");
+    job->content_type = header_of(http, "Content-Type");
+    job->certificate = OPENSSL_strdup(peer->certificate);
     job->body = OPENSSL_malloc(len + 1);
-    if (job->path == NULL || job->query == NULL || job->address == NULL || job->body == NULL) {
+    if (job->path == NULL || job->query == NULL || job->address == NULL || job->authorization == NULL ||
+        job->content_type == NULL || job->certificate == NULL || job->body == NULL) {
         job_free(job);
         return NULL;
     }
     evbuffer_copyout(body, job->body, len);
     job->request = (struct front_request){
-        .is_post = evhttp_request_get_command(http) == EVHTTP_REQ_POST,
+        .method = method_of(http),
         .path = job->path,
         .query = job->query,
         .address = job->address,
+        .authorization = job->authorization,
+        .content_type = job->content_type,
+        .client_certificate = *job->certificate != '\0' ? job->certificate : NULL,
         .body = job->body,
         .body_len = len,
     };
@@ -334,33 +277,49 @@ static int take_place(struct front *front, struct job *job)
     return 1;
 }
 
+/* Who asks. Returns 0 if it is another process of this machine, at the socket that relays are for. */
+static int peer_of(const struct front *front, struct evhttp_connection *connection, struct relay_peer *peer)
+{
+    ev_uint16_t port;
+    char *address = NULL;
+
+    if (front->relays != NULL)
+        return relay_find(front->relays, bufferevent_getfd(evhttp_connection_get_bufferevent(connection)),
+                          peer);
+    evhttp_connection_get_peer(connection, &address, &port);
+    *peer = (struct relay_peer){address, ""};
+    return 1;
+}
+
 static void on_request(struct evhttp_request *http, void *arg)
 {
     struct front *front = arg;
     struct evhttp_connection *connection = evhttp_request_get_connection(http);
-    ev_uint16_t port;
-    char *address = NULL;
+    struct relay_peer peer;
     struct job *job;
     int is_full;
 
-    evhttp_connection_get_peer(connection, &address, &port);
-    if (strncmp(address, IPV4, strlen(IPV4)) == 0)
-        address += strlen(IPV4);
-    if (!networks_have(front->networks, address)) {
+    if (!peer_of(front, connection, &peer)) {
+        send_status(http, 403, "Forbidden");
+        return;
+    }
+    if (strncmp(peer.address, IPV4, strlen(IPV4)) == 0)
+        peer.address += strlen(IPV4);
+    if (!networks_have(front->networks, peer.address)) {
         send_status(http, 403, "Forbidden");
         return;
     }
     /* A body too large or a method that is not allowed has been answered by libevent. */
-    if (!rate_take(front->rate, address)) {
+    if (!rate_take(front->rate, peer.address)) {
         send_status(http, 429, "Too Many Requests");
         return;
     }
-    job = take(front, http, address);
+    job = take(http, &peer);
     if (job == NULL) {
         send_status(http, 503, "Service Unavailable");
         return;
     }
-    request_is_here(front, connection);
+    visits_request(front->visits, evhttp_connection_get_bufferevent(connection));
     pthread_mutex_lock(&front->lock);
     is_full = !take_place(front, job);
     if (!is_full) {
@@ -376,22 +335,31 @@ static void on_request(struct evhttp_request *http, void *arg)
 
 /* ---- answers, in the loop's thread ---- */
 
+/* A client has its certificate's key used by the handshake: with TLS the connection stays for more. */
 static void send_answer(struct front *front, struct job *job)
 {
+    struct evhttp_connection *connection = evhttp_request_get_connection(job->http);
     struct evkeyvalq *headers = evhttp_request_get_output_headers(job->http);
+    const struct front_response *response = &job->response;
     struct evbuffer *body = evbuffer_new();
+    const struct front_header *header;
     char cache[32] = "no-store";
 
-    (void)front;
-    evhttp_connection_set_closecb(evhttp_request_get_connection(job->http), NULL, NULL);
-    evhttp_add_header(headers, "Content-Type", job->response.type);
-    if (job->response.max_age > 0)
-        snprintf(cache, sizeof(cache), "max-age=%u", job->response.max_age);
+    evhttp_connection_set_closecb(connection, NULL, NULL);
+    if (response->type != NULL)
+        evhttp_add_header(headers, "Content-Type", response->type);
+    if (response->max_age > 0)
+        snprintf(cache, sizeof(cache), "max-age=%u", response->max_age);
     evhttp_add_header(headers, "Cache-Control", cache);
-    evhttp_add_header(headers, "Connection", "close");
-    if (body != NULL && job->response.body != NULL)
-        evbuffer_add(body, job->response.body, job->response.len);
-    evhttp_send_reply(job->http, job->response.status, job->response.status == 200 ? "OK" : "Refused", body);
+    for (header = response->headers; header != NULL && header->name != NULL; header++)
+        evhttp_add_header(headers, header->name, header->value);
+    if (front->tls == NULL)
+        evhttp_add_header(headers, "Connection", "close");
+    if (body != NULL && response->body != NULL)
+        evbuffer_add(body, response->body, response->len);
+    visits_answered(front->visits, evhttp_connection_get_bufferevent(connection));
+    /* libevent knows the usual reasons. */
+    evhttp_send_reply(job->http, response->status, NULL, body);
     if (body != NULL)
         evbuffer_free(body);
 }
@@ -441,20 +409,60 @@ static int fail(const struct front_config *config, const char *format, ...)
     return 0;
 }
 
+static void on_opened(void *arg, struct bufferevent *bev, const char *address, const char *certificate)
+{
+    struct front *front = arg;
+
+    relay_open(front->relays, bev, address, certificate);
+}
+
+/* The networks are looked at before there is a handshake, too: it is what costs. */
+static void on_connection(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int len,
+                          void *arg)
+{
+    struct front *front = arg;
+    char host[64];
+    const char *address = host;
+
+    (void)listener;
+    if (getnameinfo(from, (socklen_t)len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0) {
+        close(fd);
+        return;
+    }
+    if (strncmp(address, IPV4, strlen(IPV4)) == 0)
+        address += strlen(IPV4);
+    if (networks_have(front->networks, address))
+        tls_accept(front->tls, fd, address);
+    else
+        close(fd);
+}
+
+/* Makes a listener of the descriptor, whose it is then. */
+static struct evconnlistener *make_listener(struct front *front, int fd)
+{
+    struct evhttp_bound_socket *bound;
+
+    if (front->tls != NULL)
+        return evconnlistener_new(front->base, on_connection, front,
+                                  LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    bound = evhttp_accept_socket_with_handle(front->http, fd);
+    return bound != NULL ? evhttp_bound_socket_get_listener(bound) : NULL;
+}
+
 /* Sets errno. */
 static int listen_to(struct front *front, const char *address)
 {
     int fd = listen_open(address, &front->port), reason;
-    struct evhttp_bound_socket *bound = fd >= 0 ? evhttp_accept_socket_with_handle(front->http, fd) : NULL;
+    struct evconnlistener *listener = fd >= 0 ? make_listener(front, fd) : NULL;
 
-    if (bound == NULL) {
+    if (listener == NULL) {
         reason = errno;
         if (fd >= 0)
             close(fd);
         errno = reason;
         return 0;
     }
-    front->listeners[front->listeners_count++] = evhttp_bound_socket_get_listener(bound);
+    front->listeners[front->listeners_count++] = listener;
     return 1;
 }
 
@@ -487,8 +495,34 @@ static int listen_at(struct front *front, const char *address)
                 errno == EACCES ? " (root or CAP_NET_BIND_SERVICE is needed)" : "");
 }
 
+static int set_up_tls(struct front *front)
+{
+    int fd = relay_listen();
+
+    if (fd < 0)
+        return 0;
+    if (evhttp_accept_socket(front->http, fd) != 0) {
+        close(fd);
+        return 0;
+    }
+    front->relays = relays_new(front->base, fd);
+    front->tls = tls_new(&(struct tls_config){.base = front->base,
+                                              .opened = on_opened,
+                                              .is_full = on_handshakes_full,
+                                              .arg = front},
+                         front->config.tls);
+    return front->relays != NULL && front->tls != NULL;
+}
+
 static int set_up(struct front *front)
 {
+    static const ev_uint16_t methods[] = {
+        [FRONT_GET] = EVHTTP_REQ_GET, [FRONT_HEAD] = EVHTTP_REQ_HEAD,   [FRONT_POST] = EVHTTP_REQ_POST,
+        [FRONT_PUT] = EVHTTP_REQ_PUT, [FRONT_PATCH] = EVHTTP_REQ_PATCH, [FRONT_DELETE] = EVHTTP_REQ_DELETE,
+    };
+    ev_uint16_t allowed = 0;
+    size_t i;
+
     front->base = event_base_new();
     front->http = front->base != NULL ? evhttp_new(front->base) : NULL;
     front->rate = rate_new(front->config.rate);
@@ -500,19 +534,23 @@ static int set_up(struct front *front)
         return 0;
     front->done_event = event_new(front->base, front->done_fd, EV_READ | EV_PERSIST, on_done, front);
     front->stop_event = event_new(front->base, front->stop_fd, EV_READ | EV_PERSIST, on_stop, front);
-    front->sweep_event = event_new(front->base, -1, EV_PERSIST, on_sweep, front);
+    front->visits = visits_new(front->base, on_visits_full, front);
     front->threads = OPENSSL_zalloc(front->config.workers * sizeof(*front->threads));
     if (front->done_event == NULL || front->stop_event == NULL || front->threads == NULL ||
-        front->sweep_event == NULL || event_add(front->done_event, NULL) != 0 ||
+        front->visits == NULL || event_add(front->done_event, NULL) != 0 ||
         event_add(front->stop_event, NULL) != 0)
         return 0;
     evhttp_set_max_headers_size(front->http, HEADERS_MAX);
     evhttp_set_max_body_size(front->http, (ev_ssize_t)front->config.body_max);
     evhttp_set_timeout(front->http, IDLE_S);
-    evhttp_set_allowed_methods(front->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
-    evhttp_set_bevcb(front->http, on_accept, front);
+    for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if ((front->config.methods & 1U << i) != 0)
+            allowed |= methods[i];
+    }
+    evhttp_set_allowed_methods(front->http, allowed);
+    evhttp_set_bevcb(front->http, visits_accept, front->visits);
     evhttp_set_gencb(front->http, on_request, front);
-    return 1;
+    return front->config.tls == NULL || set_up_tls(front);
 }
 
 struct front *front_new(const struct front_config *config)
@@ -560,10 +598,13 @@ static int start(struct front *front)
 
 int front_run(struct front *front)
 {
-    int ok = start(front);
+    int ok = start(front) && (front->tls == NULL || tls_start(front->tls) ||
+                              fail(&front->config, "a thread can't be started"));
 
     if (ok)
         event_base_dispatch(front->base);
+    if (front->tls != NULL)
+        tls_stop(front->tls);
     pthread_mutex_lock(&front->lock);
     front->is_ending = 1;
     ok = ok && !front->has_failed;
@@ -579,28 +620,31 @@ void front_stop(struct front *front)
     eventfd_write(front->stop_fd, 1);
 }
 
+void front_set_tls(struct front *front, SSL_CTX *context)
+{
+    tls_set_context(front->tls, context);
+}
+
 void front_free(struct front *front)
 {
-    struct visit *visit;
     struct job *job;
+    unsigned i;
 
     if (front == NULL)
         return;
+    for (i = 0; front->config.tls != NULL && i < front->listeners_count; i++)
+        evconnlistener_free(front->listeners[i]);
+    tls_free(front->tls);
+    relays_free(front->relays);
     if (front->http != NULL)
         evhttp_free(front->http);
-    while ((visit = front->visits) != NULL) {
-        front->visits = visit->next;
-        bufferevent_decref(visit->bev);
-        OPENSSL_free(visit);
-    }
+    visits_free(front->visits);
     while ((job = pop(&front->waiting)) != NULL || (job = pop(&front->done)) != NULL)
         job_free(job);
     if (front->done_event != NULL)
         event_free(front->done_event);
     if (front->stop_event != NULL)
         event_free(front->stop_event);
-    if (front->sweep_event != NULL)
-        event_free(front->sweep_event);
     if (front->base != NULL)
         event_base_free(front->base);
     if (front->done_fd >= 0)

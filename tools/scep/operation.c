@@ -239,7 +239,7 @@ static void pki_operation(struct scep_server *server, const struct scep_entry *e
     unsigned char *der = NULL;
     size_t len = request->body_len;
 
-    if (!request->is_post && (der = message_of(request->query, &len)) == NULL) {
+    if (request->method != FRONT_POST && (der = message_of(request->query, &len)) == NULL) {
         answer_text(response, 400, "message: no base64\n");
         return;
     }
@@ -293,7 +293,7 @@ static void dispatch(struct scep_server *server, const struct scep_entry *entry,
                     "operation: expected GetCACaps, GetCACert, GetNextCACert or PKIOperation\n");
     else if (strcmp(operation, "PKIOperation") == 0)
         pki_operation(server, entry, request, response);
-    else if (request->is_post)
+    else if (request->method == FRONT_POST)
         answer_text(response, 405, "only PKIOperation is posted\n");
     else if (strcmp(operation, "GetCACaps") == 0)
         get_ca_caps(entry, response);

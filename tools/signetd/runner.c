@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Runs www in a thread of its own; its workers have a store each. */
+/* Runs www or www-ssl in a thread of its own; its workers have a store each. */
 #include "runner.h"
 
+#include "identity.h"
 #include "tools/http/front.h"
 #include "tools/scep/server.h"
 #include "www.h"
@@ -14,9 +15,11 @@
 
 #define WORKERS 4  /* one may wait for the TPM, one for the disk */
 #define RATE    50 /* requests a second and address */
+#define ALPN    "http/1.1"
 
 struct runner {
     struct daemon *daemon;
+    const char *name;
     struct front *front;
     pthread_t thread;
     atomic_int has_ended;
@@ -98,11 +101,42 @@ static void *run(void *arg)
     struct runner *runner = arg;
 
     if (!front_run(runner->front)) {
-        tool_error("www has ended: its workers can't work");
+        tool_error("%s has ended: its workers can't work", runner->name);
         atomic_store(&runner->has_ended, 1);
         eventfd_write(runner->daemon->ended_fd, 1);
     }
     return NULL;
+}
+
+static SSL_CTX *context_of(const struct runner *runner, const struct service *service)
+{
+    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service,
+                            ALPN);
+}
+
+static struct front *open_front(struct runner *runner, const struct service *service)
+{
+    int is_tls = *service->tls_version != '\0';
+    SSL_CTX *tls = is_tls ? context_of(runner, service) : NULL;
+    struct front *front = NULL;
+
+    if (!is_tls || tls != NULL)
+        front = front_new(&(struct front_config){
+            .port = service->port,
+            .networks = service->address,
+            .tls = tls,
+            .methods = 1U << FRONT_GET | 1U << FRONT_HEAD | 1U << FRONT_POST,
+            .body_max = SCEP_BODY_MAX,
+            .workers = WORKERS,
+            .rate = RATE,
+            .worker_new = worker_new,
+            .worker_free = worker_free,
+            .answer = answer,
+            .error = on_error,
+            .arg = runner,
+        });
+    SSL_CTX_free(tls);
+    return front;
 }
 
 struct runner *runner_start(struct daemon *daemon, const char *name, const struct service *service)
@@ -116,18 +150,8 @@ struct runner *runner_start(struct daemon *daemon, const char *name, const struc
         return NULL;
     }
     runner->daemon = daemon;
-    runner->front = front_new(&(struct front_config){
-        .port = service->port,
-        .networks = service->address,
-        .body_max = SCEP_BODY_MAX,
-        .workers = WORKERS,
-        .rate = RATE,
-        .worker_new = worker_new,
-        .worker_free = worker_free,
-        .answer = answer,
-        .error = on_error,
-        .arg = runner,
-    });
+    runner->name = name;
+    runner->front = open_front(runner, service);
     /* Signals are for the main thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -140,6 +164,17 @@ struct runner *runner_start(struct daemon *daemon, const char *name, const struc
     front_free(runner->front);
     OPENSSL_free(runner);
     return NULL;
+}
+
+int runner_set_identity(struct runner *runner, const struct service *service)
+{
+    SSL_CTX *tls = context_of(runner, service);
+
+    if (tls == NULL)
+        return 0;
+    front_set_tls(runner->front, tls);
+    SSL_CTX_free(tls);
+    return 1;
 }
 
 int runner_has_ended(struct runner *runner)

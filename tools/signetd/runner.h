@@ -21,8 +21,11 @@ struct store_config daemon_store_config(struct daemon *daemon);
 
 struct runner;
 
-/* Starts to serve. NULL: said why. */
+/* Starts to serve; a service that has a tls-version with TLS. NULL: said why. */
 struct runner *runner_start(struct daemon *daemon, const char *name, const struct service *service);
+/* Shows the service's certificate as it is now; connections that are there stay. Returns 0 if that can't be,
+ * said why, and shows what it has shown before. */
+int runner_set_identity(struct runner *runner, const struct service *service);
 /* It serves no more, though nobody has stopped it; it has said why. */
 int runner_has_ended(struct runner *runner);
 /* Waits for what is being answered. */

@@ -26,17 +26,21 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* The service that is served so far. */
-#define WWW "www"
+struct served {
+    const char *name;
+    struct service now; /* what the store says */
+    struct runner *runner;
+    int has_failed; /* it can't be served as that says */
+    int is_due;     /* and is tried again now */
+};
+#define SERVED_COUNT 2
 
 struct server {
     struct daemon daemon;
     struct event_base *base;
     struct event *signals[3], *change, *settled, *crls, *ended, *retry;
     int watch_fd, lock_fd;
-    struct service www;
-    struct runner *runner;
-    int has_failed; /* it can't be served as www says */
+    struct served served[SERVED_COUNT];
 };
 
 /* ---- services ---- */
@@ -48,62 +52,91 @@ static void try_later(struct server *server)
     evtimer_add(server->retry, &later);
 }
 
-/* Serves www; said in the log once, as the log's lines are changes of the store. */
-static void serve_www(struct server *server)
+/* Said in the log once, as the log's lines are changes of the store. */
+static void serve(struct server *server, struct served *served)
 {
-    int is_said = server->has_failed;
+    int is_said = served->has_failed;
 
-    server->runner = runner_start(&server->daemon, WWW, &server->www);
-    server->has_failed = server->runner == NULL;
-    if (server->has_failed)
+    served->is_due = 0;
+    served->runner = runner_start(&server->daemon, served->name, &served->now);
+    served->has_failed = served->runner == NULL;
+    if (served->has_failed)
         try_later(server);
-    if (server->runner != NULL || !is_said)
-        store_log(server->daemon.store, "system,info", WWW ": %s port %u",
-                  server->runner != NULL ? "served at" : "can't be served at", server->www.port);
+    if (served->runner != NULL || !is_said)
+        store_log(server->daemon.store, "system,info", "%s: %s port %u", served->name,
+                  served->runner != NULL ? "served at" : "can't be served at", served->now.port);
 }
 
-static void stop_www(struct server *server)
+static void stop(struct served *served)
 {
-    runner_stop(server->runner);
-    server->runner = NULL;
+    runner_stop(served->runner);
+    served->runner = NULL;
 }
 
 /* In the writers' turn: what woke us was written then, but with a write-ahead log nobody reads it before it
  * has been synced, which a slow disk may take longer for than we have waited, and nothing wakes us again. */
-static int get_www(struct server *server, struct service *now)
+static int get_services(struct server *server, struct service now[SERVED_COUNT])
 {
     struct store *store = server->daemon.store;
+    size_t i;
+    int ok = 1;
 
     if (!store_begin(store))
         return 0;
-    if (store_end(store, service_get(store, WWW, now)))
+    for (i = 0; ok && i < SERVED_COUNT; i++)
+        ok = service_get(store, server->served[i].name, &now[i]);
+    if (store_end(store, ok))
         return 1;
-    service_clear(now);
+    for (i = 0; i < SERVED_COUNT; i++)
+        service_clear(&now[i]);
     return 0;
 }
 
-/* Takes up what the store says now. */
+/* A certificate that can't be shown leaves the one that is shown. */
+static void show(struct server *server, struct served *served)
+{
+    int ok = runner_set_identity(served->runner, &served->now);
+
+    store_log(server->daemon.store, ok ? "system,info" : "system,error", "%s: %s", served->name,
+              ok ? "shows its new certificate" : "its new certificate can't be shown, the old one stays");
+}
+
+/* Takes what the store says; the caller's no longer. */
+static void take_up_one(struct server *server, struct served *served, struct service *now)
+{
+    int is_same = service_is_same(now, &served->now), is_known = service_is_same_identity(now, &served->now);
+
+    service_clear(&served->now);
+    served->now = *now;
+    if (is_same && (is_known || served->runner == NULL)) {
+        /* What has failed for want of a certificate may have it now. */
+        if (!is_known && served->has_failed && served->now.is_enabled)
+            serve(server, served);
+        return;
+    }
+    if (is_same) {
+        show(server, served);
+        return;
+    }
+    if (served->runner != NULL)
+        fprintf(stderr, "signetd: %s is stopped\n", served->name);
+    stop(served);
+    served->has_failed = 0;
+    if (served->now.is_enabled)
+        serve(server, served);
+}
+
 static void take_up(struct server *server)
 {
-    struct service now = {0};
+    struct service now[SERVED_COUNT] = {0};
+    size_t i;
 
-    if (!get_www(server, &now)) {
+    if (!get_services(server, now)) {
         try_later(server);
         return;
     }
-    if (service_is_same(&now, &server->www)) {
-        service_clear(&now);
-        return;
-    }
-    if (server->runner != NULL)
-        fprintf(stderr, "signetd: " WWW " is stopped\n");
-    stop_www(server);
-    evtimer_del(server->retry);
-    server->has_failed = 0;
-    service_clear(&server->www);
-    server->www = now;
-    if (now.is_enabled)
-        serve_www(server);
+    for (i = 0; i < SERVED_COUNT; i++)
+        take_up_one(server, &server->served[i], &now[i]);
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *arg)
@@ -116,12 +149,18 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
     struct server *server = arg;
+    size_t i;
 
     (void)fd;
     (void)what;
+    evtimer_del(server->retry);
+    for (i = 0; i < SERVED_COUNT; i++)
+        server->served[i].is_due = server->served[i].has_failed;
     take_up(server);
-    if (server->has_failed && !evtimer_pending(server->retry, NULL))
-        serve_www(server);
+    for (i = 0; i < SERVED_COUNT; i++) {
+        if (server->served[i].is_due && server->served[i].now.is_enabled)
+            serve(server, &server->served[i]);
+    }
 }
 
 /* A listener that nobody answers behind would be worse than none. */
@@ -129,14 +168,19 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 {
     struct server *server = arg;
     eventfd_t count;
+    size_t i;
 
     (void)what;
     eventfd_read(fd, &count);
-    if (server->runner == NULL || !runner_has_ended(server->runner))
-        return;
-    stop_www(server);
-    server->has_failed = 1;
-    try_later(server);
+    for (i = 0; i < SERVED_COUNT; i++) {
+        struct served *served = &server->served[i];
+
+        if (served->runner == NULL || !runner_has_ended(served->runner))
+            continue;
+        stop(served);
+        served->has_failed = 1;
+        try_later(server);
+    }
 }
 
 /* Something in the store's folder is new: most often a certificate or a line of the log. */
@@ -197,7 +241,6 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 
     (void)what;
     if (signal == SIGHUP) {
-        evtimer_del(server->retry);
         on_retry(-1, 0, server);
     } else {
         event_base_loopbreak(server->base);
@@ -263,8 +306,10 @@ static void clear(struct server *server)
 {
     size_t i;
 
-    stop_www(server);
-    service_clear(&server->www);
+    for (i = 0; i < SERVED_COUNT; i++) {
+        stop(&server->served[i]);
+        service_clear(&server->served[i].now);
+    }
     for (i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
         if (server->signals[i] != NULL)
             event_free(server->signals[i]);
@@ -292,9 +337,14 @@ static void clear(struct server *server)
         close(server->daemon.ended_fd);
 }
 
-static int serve(struct tool *tool)
+static int serve_store(struct tool *tool)
 {
-    struct server server = {.daemon = {.tool = tool, .ended_fd = -1}, .watch_fd = -1, .lock_fd = -1};
+    struct server server = {
+        .daemon = {.tool = tool, .ended_fd = -1},
+        .watch_fd = -1,
+        .lock_fd = -1,
+        .served = {{.name = "www"}, {.name = "www-ssl"}},
+    };
     struct store_config config;
     int ok;
 
@@ -351,7 +401,7 @@ static int run(struct tool *tool, int argc, char **argv)
     if (tool->config.log == NULL)
         tool->config.log = "error";
     status = tool_prepare(tool);
-    return status == TOOL_OK ? serve(tool) : status;
+    return status == TOOL_OK ? serve_store(tool) : status;
 }
 
 int main(int argc, char **argv)

@@ -179,9 +179,9 @@ void www_answer(struct www *www, const struct front_request *request, struct fro
 
     if (strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0)
         answer_challenge(www, path + strlen(CHALLENGES), response);
-    else if (strcmp(path, "/ocsp") == 0 && request->is_post)
+    else if (strcmp(path, "/ocsp") == 0 && request->method == FRONT_POST)
         answer_ocsp(www, request->body, request->body_len, response);
-    else if (strncmp(path, "/ocsp/", 6) == 0 && !request->is_post)
+    else if (strncmp(path, "/ocsp/", 6) == 0 && request->method != FRONT_POST)
         answer_ocsp_get(www, path + 6, response);
     else if ((id = id_of(path, "/crl/", ".crl")) != 0)
         answer_crl(www, id, response);

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Between TLS and a socket of this process; see relay.h. */
+#include "relay.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <openssl/crypto.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKLOG      512      /* beyond what may be open at once: connecting never has to wait */
+#define BUFFER_MAX   (1 << 18) /* bytes on their way, before the side they come from has to wait */
+#define CLIENT_S     20        /* for the client to take what it has asked for */
+#define NAME_MAX_LEN 8         /* of the names that the kernel chooses: a 0 and five digits */
+
+struct relay {
+    struct relays *relays;
+    struct bufferevent *client, *server;
+    unsigned char name[NAME_MAX_LEN]; /* of the end that is ours */
+    size_t name_len;
+    char address[64], certificate[TLS_FINGERPRINT_SIZE];
+    int is_ending; /* the server has said all */
+    struct relay *next, *prev;
+};
+
+struct relays {
+    struct event_base *base;
+    struct sockaddr_un server;
+    socklen_t server_len;
+    struct relay *first;
+};
+
+/* ---- names ---- */
+
+static int bind_anywhere(int fd)
+{
+    const struct sockaddr_un nameless = {.sun_family = AF_UNIX};
+
+    return bind(fd, (const struct sockaddr *)&nameless, sizeof(sa_family_t)) == 0;
+}
+
+/* Returns its length; 0: it has none of those that the kernel chooses. */
+static size_t take_name(const struct sockaddr_un *address, socklen_t len, unsigned char name[NAME_MAX_LEN])
+{
+    size_t n = (size_t)len - offsetof(struct sockaddr_un, sun_path);
+
+    if ((size_t)len <= offsetof(struct sockaddr_un, sun_path) || n > NAME_MAX_LEN)
+        return 0;
+    memcpy(name, address->sun_path, n);
+    return n;
+}
+
+int relay_listen(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), reason;
+
+    if (fd >= 0 && bind_anywhere(fd) && listen(fd, BACKLOG) == 0)
+        return fd;
+    reason = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return -1;
+}
+
+int relay_find(const struct relays *relays, evutil_socket_t fd, struct relay_peer *peer)
+{
+    unsigned char name[NAME_MAX_LEN];
+    struct sockaddr_un address;
+    socklen_t len = sizeof(address);
+    const struct relay *relay;
+    size_t name_len;
+
+    if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
+        return 0;
+    name_len = take_name(&address, len, name);
+    for (relay = relays->first; relay != NULL; relay = relay->next) {
+        if (name_len == 0 || relay->name_len != name_len || memcmp(relay->name, name, name_len) != 0)
+            continue;
+        *peer = (struct relay_peer){relay->address, relay->certificate};
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- what goes through ---- */
+
+static void relay_free(struct relay *relay)
+{
+    if (relay->next != NULL)
+        relay->next->prev = relay->prev;
+    if (relay->prev != NULL)
+        relay->prev->next = relay->next;
+    else
+        relay->relays->first = relay->next;
+    if (relay->server != NULL)
+        bufferevent_free(relay->server);
+    bufferevent_free(relay->client);
+    OPENSSL_free(relay);
+}
+
+static struct bufferevent *other_side(const struct relay *relay, const struct bufferevent *bev)
+{
+    return bev == relay->client ? relay->server : relay->client;
+}
+
+static void on_read(struct bufferevent *from, void *arg)
+{
+    struct bufferevent *to = other_side(arg, from);
+
+    bufferevent_write_buffer(to, bufferevent_get_input(from));
+    if (evbuffer_get_length(bufferevent_get_output(to)) < BUFFER_MAX)
+        return;
+    bufferevent_disable(from, EV_READ);
+    bufferevent_setwatermark(to, EV_WRITE, BUFFER_MAX / 2, 0);
+}
+
+/* There is less on its way again; or nothing any more, and the server has said all. */
+static void on_written(struct bufferevent *to, void *arg)
+{
+    struct relay *relay = arg;
+
+    if (relay->is_ending && evbuffer_get_length(bufferevent_get_output(relay->client)) == 0) {
+        SSL_shutdown(bufferevent_openssl_get_ssl(relay->client));
+        relay_free(relay);
+        return;
+    }
+    bufferevent_setwatermark(to, EV_WRITE, 0, 0);
+    bufferevent_enable(other_side(relay, to), EV_READ);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct relay *relay = arg;
+
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) == 0)
+        return;
+    if (bev == relay->client) {
+        relay_free(relay);
+        return;
+    }
+    relay->is_ending = 1;
+    bufferevent_disable(relay->client, EV_READ);
+    bufferevent_setwatermark(relay->client, EV_WRITE, 0, 0);
+    on_written(relay->client, relay);
+}
+
+/* ---- relays ---- */
+
+static int connect_to(struct relay *relay)
+{
+    struct relays *relays = relay->relays;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address;
+    socklen_t len = sizeof(address);
+
+    if (fd < 0)
+        return 0;
+    if (bind_anywhere(fd) && getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+        (relay->name_len = take_name(&address, len, relay->name)) > 0 &&
+        connect(fd, (struct sockaddr *)&relays->server, relays->server_len) == 0)
+        relay->server = bufferevent_socket_new(relays->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (relay->server == NULL)
+        close(fd);
+    return relay->server != NULL;
+}
+
+void relay_open(struct relays *relays, struct bufferevent *bev, const char *address, const char *certificate)
+{
+    static const struct timeval patience = {CLIENT_S, 0};
+    struct relay *relay = OPENSSL_zalloc(sizeof(*relay));
+
+    if (relay == NULL) {
+        bufferevent_free(bev);
+        return;
+    }
+    relay->relays = relays;
+    relay->client = bev;
+    OPENSSL_strlcpy(relay->address, address, sizeof(relay->address));
+    OPENSSL_strlcpy(relay->certificate, certificate, sizeof(relay->certificate));
+    relay->next = relays->first;
+    if (relay->next != NULL)
+        relay->next->prev = relay;
+    relays->first = relay;
+    if (!connect_to(relay)) {
+        relay_free(relay);
+        return;
+    }
+    bufferevent_setcb(relay->client, on_read, on_written, on_event, relay);
+    bufferevent_setcb(relay->server, on_read, on_written, on_event, relay);
+    bufferevent_set_timeouts(relay->client, NULL, &patience);
+    bufferevent_enable(relay->client, EV_READ | EV_WRITE);
+    bufferevent_enable(relay->server, EV_READ | EV_WRITE);
+}
+
+struct relays *relays_new(struct event_base *base, int listener)
+{
+    struct relays *relays = OPENSSL_zalloc(sizeof(*relays));
+
+    if (relays == NULL)
+        return NULL;
+    relays->base = base;
+    relays->server_len = sizeof(relays->server);
+    if (getsockname(listener, (struct sockaddr *)&relays->server, &relays->server_len) == 0)
+        return relays;
+    OPENSSL_free(relays);
+    return NULL;
+}
+
+void relays_free(struct relays *relays)
+{
+    if (relays == NULL)
+        return;
+    while (relays->first != NULL)
+        relay_free(relays->first);
+    OPENSSL_free(relays);
+}
