@@ -12,12 +12,14 @@
 
 #define BACKLOG      512      /* beyond what may be open at once: connecting never has to wait */
 #define BUFFER_MAX   (1 << 18) /* bytes on their way, before the side they come from has to wait */
-#define CLIENT_S     20        /* for the client to take what it has asked for */
+#define CLIENT_S     20        /* for the client to ask, and to take what it has asked for */
 #define NAME_MAX_LEN 8         /* of the names that the kernel chooses: a 0 and five digits */
+
+static const struct timeval patience = {CLIENT_S, 0};
 
 struct relay {
     struct relays *relays;
-    struct bufferevent *client, *server;
+    struct bufferevent *client, *server; /* server: NULL until the client has said something */
     unsigned char name[NAME_MAX_LEN]; /* of the end that is ours */
     size_t name_len;
     char address[64], certificate[TLS_FINGERPRINT_SIZE];
@@ -106,10 +108,19 @@ static struct bufferevent *other_side(const struct relay *relay, const struct bu
     return bev == relay->client ? relay->server : relay->client;
 }
 
+static int connect_to(struct relay *relay);
+
 static void on_read(struct bufferevent *from, void *arg)
 {
-    struct bufferevent *to = other_side(arg, from);
+    struct relay *relay = arg;
+    struct bufferevent *to;
 
+    /* Whoever says nothing costs the server nothing. */
+    if (relay->server == NULL && !connect_to(relay)) {
+        relay_free(relay);
+        return;
+    }
+    to = other_side(relay, from);
     bufferevent_write_buffer(to, bufferevent_get_input(from));
     if (evbuffer_get_length(bufferevent_get_output(to)) < BUFFER_MAX)
         return;
@@ -137,7 +148,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
     if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) == 0)
         return;
-    if (bev == relay->client) {
+    if (bev == relay->client || relay->server == NULL) {
         relay_free(relay);
         return;
     }
@@ -162,14 +173,19 @@ static int connect_to(struct relay *relay)
         (relay->name_len = take_name(&address, len, relay->name)) > 0 &&
         connect(fd, (struct sockaddr *)&relays->server, relays->server_len) == 0)
         relay->server = bufferevent_socket_new(relays->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (relay->server == NULL)
+    if (relay->server == NULL) {
         close(fd);
-    return relay->server != NULL;
+        return 0;
+    }
+    bufferevent_setcb(relay->server, on_read, on_written, on_event, relay);
+    bufferevent_enable(relay->server, EV_READ | EV_WRITE);
+    /* From here on the time that the server gives it is what counts. */
+    bufferevent_set_timeouts(relay->client, NULL, &patience);
+    return 1;
 }
 
 void relay_open(struct relays *relays, struct bufferevent *bev, const char *address, const char *certificate)
 {
-    static const struct timeval patience = {CLIENT_S, 0};
     struct relay *relay = OPENSSL_zalloc(sizeof(*relay));
 
     if (relay == NULL) {
@@ -184,15 +200,9 @@ void relay_open(struct relays *relays, struct bufferevent *bev, const char *addr
     if (relay->next != NULL)
         relay->next->prev = relay;
     relays->first = relay;
-    if (!connect_to(relay)) {
-        relay_free(relay);
-        return;
-    }
     bufferevent_setcb(relay->client, on_read, on_written, on_event, relay);
-    bufferevent_setcb(relay->server, on_read, on_written, on_event, relay);
-    bufferevent_set_timeouts(relay->client, NULL, &patience);
+    bufferevent_set_timeouts(relay->client, &patience, &patience);
     bufferevent_enable(relay->client, EV_READ | EV_WRITE);
-    bufferevent_enable(relay->server, EV_READ | EV_WRITE);
 }
 
 struct relays *relays_new(struct event_base *base, int listener)

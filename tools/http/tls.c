@@ -98,15 +98,20 @@ static struct handshake *next_handshake(struct tls *tls)
     return handshake;
 }
 
+static void step(struct handshake *handshake)
+{
+    handshake->error = SSL_get_error(handshake->ssl, SSL_do_handshake(handshake->ssl));
+    /* What a client does wrong is its own affair; what the hardware does is in the provider's log. */
+    ERR_clear_error();
+}
+
 static void *work(void *arg)
 {
     struct tls *tls = arg;
     struct handshake *handshake;
 
     while ((handshake = next_handshake(tls)) != NULL) {
-        handshake->error = SSL_get_error(handshake->ssl, SSL_do_handshake(handshake->ssl));
-        /* What a client does wrong is its own affair; what the hardware does is in the provider's log. */
-        ERR_clear_error();
+        step(handshake);
         pthread_mutex_lock(&tls->lock);
         push(&tls->done, handshake);
         pthread_mutex_unlock(&tls->lock);
@@ -183,22 +188,7 @@ static void hand_on(struct handshake *handshake)
     tls->config.opened(tls->config.arg, bev, address, certificate);
 }
 
-static void on_ready(evutil_socket_t fd, short what, void *arg)
-{
-    struct handshake *handshake = arg;
-    struct tls *tls = handshake->tls;
-
-    (void)fd;
-    if ((what & EV_TIMEOUT) != 0) {
-        drop(handshake);
-        return;
-    }
-    handshake->is_with_thread = 1;
-    pthread_mutex_lock(&tls->lock);
-    push(&tls->waiting, handshake);
-    pthread_cond_signal(&tls->wake);
-    pthread_mutex_unlock(&tls->lock);
-}
+static void on_ready(evutil_socket_t fd, short what, void *arg);
 
 static void wait_for_client(struct handshake *handshake, short what)
 {
@@ -210,6 +200,49 @@ static void wait_for_client(struct handshake *handshake, short what)
                      handshake) != 0 ||
         event_add(handshake->ready, &limit) != 0)
         drop(handshake);
+}
+
+/* A step has been made. */
+static void go_on(struct handshake *handshake)
+{
+    if (handshake->error == SSL_ERROR_NONE)
+        hand_on(handshake);
+    else if (handshake->error == SSL_ERROR_WANT_READ)
+        wait_for_client(handshake, EV_READ);
+    else if (handshake->error == SSL_ERROR_WANT_WRITE)
+        wait_for_client(handshake, EV_WRITE);
+    else
+        drop(handshake);
+}
+
+/* Has the server signed? What is left takes no private key, as all key exchanges are ephemeral. */
+static int has_signed(const SSL *ssl)
+{
+    OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
+
+    return state == TLS_ST_SW_FINISHED || state == TLS_ST_SW_SRVR_DONE;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct handshake *handshake = arg;
+    struct tls *tls = handshake->tls;
+
+    (void)fd;
+    if ((what & EV_TIMEOUT) != 0) {
+        drop(handshake);
+        return;
+    }
+    if (has_signed(handshake->ssl)) {
+        step(handshake);
+        go_on(handshake);
+        return;
+    }
+    handshake->is_with_thread = 1;
+    pthread_mutex_lock(&tls->lock);
+    push(&tls->waiting, handshake);
+    pthread_cond_signal(&tls->wake);
+    pthread_mutex_unlock(&tls->lock);
 }
 
 static void on_done(evutil_socket_t fd, short what, void *arg)
@@ -227,14 +260,7 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
         if (handshake == NULL)
             return;
         handshake->is_with_thread = 0;
-        if (handshake->error == SSL_ERROR_NONE)
-            hand_on(handshake);
-        else if (handshake->error == SSL_ERROR_WANT_READ)
-            wait_for_client(handshake, EV_READ);
-        else if (handshake->error == SSL_ERROR_WANT_WRITE)
-            wait_for_client(handshake, EV_WRITE);
-        else
-            drop(handshake);
+        go_on(handshake);
     }
 }
 
