@@ -342,3 +342,21 @@ int store_crl_each(struct store *store, int (*each)(void *arg, struct store_crl 
     sqlite3_finalize(stmt);
     return row >= 0;
 }
+
+int store_crl_of(struct store *store, int64_t ca, unsigned char **der, size_t *len, int64_t *next_update)
+{
+    sqlite3_stmt *stmt = store_prepare(
+        store, "SELECT der, next_update FROM crl WHERE ca = ? AND der IS NOT NULL ORDER BY id", "i", ca);
+    int row = stmt != NULL ? store_step(store, stmt) : -1;
+
+    *der = NULL;
+    if (row == 1) {
+        *len = (size_t)sqlite3_column_bytes(stmt, 0);
+        *der = OPENSSL_memdup(sqlite3_column_blob(stmt, 0), *len);
+        *next_update = sqlite3_column_int64(stmt, 1);
+        if (*der == NULL)
+            store_raise(store, "out of memory");
+    }
+    sqlite3_finalize(stmt);
+    return row == 0 || *der != NULL;
+}

@@ -307,6 +307,9 @@ struct store_crl {
     size_t der_len;
 };
 int store_crl_each(struct store *store, int (*each)(void *arg, struct store_crl *crl), void *arg);
+/* The CRL (DER, the caller's) that a CA of this store has signed, as it is kept: nothing is looked at. *der is
+ * NULL if there is none. Returns 0 and says why if the store can't be read. */
+int store_crl_of(struct store *store, int64_t ca, unsigned char **der, size_t *len, int64_t *next_update);
 int store_crl_add(struct store *store, const char *url, int64_t *id);
 int store_crl_remove(struct store *store, int64_t id);
 /* Puts a downloaded CRL (DER or PEM) in the place of the one with this id. */

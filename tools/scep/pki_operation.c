@@ -302,35 +302,26 @@ static int get_cert(struct exchange *exchange)
     return ok;
 }
 
-struct crl_search {
-    int64_t ca;
-    X509_CRL *crl;
-};
-
-static int is_crl(void *arg, struct store_crl *crl)
-{
-    struct crl_search *search = arg;
-    const unsigned char *p = crl->der;
-
-    if (crl->ca != search->ca || crl->der == NULL)
-        return 1;
-    search->crl = d2i_X509_CRL(NULL, &p, (long)crl->der_len);
-    return 0;
-}
-
 static int get_crl(struct exchange *exchange)
 {
-    struct crl_search search = {exchange->entry->ca, NULL};
     STACK_OF(X509) *none = sk_X509_new_null();
     struct scep_names names = {0};
-    int ok = read_serial(exchange, &names) && none != NULL;
+    unsigned char *der = NULL;
+    const unsigned char *p;
+    int64_t next_update;
+    size_t len = 0;
+    X509_CRL *crl = NULL;
+    int ok = read_serial(exchange, &names) && none != NULL &&
+             store_crl_of(exchange->server->store, exchange->entry->ca, &der, &len, &next_update);
 
     if (ok) {
-        store_crl_each(exchange->server->store, is_crl, &search);
-        ok = search.crl != NULL ? reply_with(exchange, none, search.crl)
-                                : fail(exchange, SCEP_BAD_CERT_ID, "the CA has no CRL");
+        p = der;
+        crl = der != NULL ? d2i_X509_CRL(NULL, &p, (long)len) : NULL;
+        ok = crl != NULL ? reply_with(exchange, none, crl)
+                         : fail(exchange, SCEP_BAD_CERT_ID, "the CA has no CRL");
     }
-    X509_CRL_free(search.crl);
+    X509_CRL_free(crl);
+    OPENSSL_free(der);
     sk_X509_free(none);
     scep_names_clear(&names);
     return ok;

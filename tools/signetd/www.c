@@ -72,34 +72,22 @@ static int64_t id_of(const char *path, const char *before, const char *after)
 
 /* ---- CRLs and certificates of CAs ---- */
 
-struct crl_search {
-    int64_t ca;
-    struct front_response *response;
-    int is_found;
-};
-
-static int take_crl(void *arg, struct store_crl *crl)
-{
-    struct crl_search *search = arg;
-    int64_t left = crl->next_update - (int64_t)time(NULL);
-
-    if (crl->ca != search->ca || crl->der == NULL)
-        return 1;
-    search->is_found = 1;
-    answer(search->response, 200, "application/pkix-crl", crl->der, crl->der_len);
-    /* A revocation makes a new one at any time. */
-    search->response->max_age = left <= 0 ? 0 : left < 600 ? (unsigned)left : 600;
-    return 0;
-}
-
 static void answer_crl(struct www *www, int64_t ca, struct front_response *response)
 {
-    struct crl_search search = {ca, response, 0};
+    int64_t next_update = 0, left;
 
-    if (!store_crl_each(www->scep.store, take_crl, &search))
+    if (!store_crl_of(www->scep.store, ca, &response->body, &response->len, &next_update)) {
         answer_text(response, 503, "the store can't be read\n");
-    else if (!search.is_found)
+        return;
+    }
+    if (response->body == NULL) {
         answer_text(response, 404, "no such CA has a CRL\n");
+        return;
+    }
+    left = next_update - (int64_t)time(NULL);
+    response->type = "application/pkix-crl";
+    /* A revocation makes a new one at any time. */
+    response->max_age = left <= 0 ? 0 : left < 600 ? (unsigned)left : 600;
 }
 
 static void answer_ca(struct www *www, int64_t id, struct front_response *response)
@@ -179,7 +167,7 @@ void www_answer(struct www *www, const struct front_request *request, struct fro
 
     if (strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0)
         answer_challenge(www, path + strlen(CHALLENGES), response);
-    else if (strcmp(path, "/ocsp") == 0 && request->method == FRONT_POST)
+    else if ((strcmp(path, "/ocsp") == 0 || strcmp(path, "/ocsp/") == 0) && request->method == FRONT_POST)
         answer_ocsp(www, request->body, request->body_len, response);
     else if (strncmp(path, "/ocsp/", 6) == 0 && request->method != FRONT_POST)
         answer_ocsp_get(www, path + 6, response);
