@@ -115,6 +115,6 @@ int service_is_same(const struct service *a, const struct service *b)
 
 int service_is_same_identity(const struct service *a, const struct service *b)
 {
-    return a->certificate == b->certificate && a->asks_clients == b->asks_clients && is_same_text(a->fingerprint, b->fingerprint) &&
-           is_same_text(a->tls_version, b->tls_version);
+    return a->certificate == b->certificate && a->asks_clients == b->asks_clients &&
+           is_same_text(a->fingerprint, b->fingerprint) && is_same_text(a->tls_version, b->tls_version);
 }

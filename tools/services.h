@@ -11,13 +11,13 @@
 
 /* Id of the item, name, port, tls-version. An item is always there. */
 #define SERVICES(X)                                                                                          \
-    X(1, "telnet", "23", NULL)                                                                                     \
-    X(2, "ftp", "21", NULL)                                                                                        \
-    X(3, "www", "80", NULL)                                                                                        \
-    X(4, "ssh", "22", NULL)                                                                                        \
-    X(5, "www-ssl", "443", "any")                                                                                   \
-    X(6, "api", "8728", NULL)                                                                                      \
-    X(7, "winbox", "8291", NULL)                                                                                   \
+    X(1, "telnet", "23", NULL)                                                                               \
+    X(2, "ftp", "21", NULL)                                                                                  \
+    X(3, "www", "80", NULL)                                                                                  \
+    X(4, "ssh", "22", NULL)                                                                                  \
+    X(5, "www-ssl", "443", "any")                                                                            \
+    X(6, "api", "8728", NULL)                                                                                \
+    X(7, "winbox", "8291", NULL)                                                                             \
     X(8, "api-ssl", "8729", "any")
 #define SERVICE_WWW     3
 #define SERVICE_WWW_SSL 5

@@ -136,6 +136,35 @@ until_status 404 "$url/nobody"
 echo "ok: another client is served"
 stop "$holds"
 until_status 404 "$url/nobody"
+cat >"$T/handshakes.py" <<'END'
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+held = []
+for _ in range(500):
+    held.append(context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20), server_hostname="localhost"))
+print("held", flush=True)
+sys.stdin.read()
+gone = 0
+for s in held:
+    s.settimeout(0.001)
+    try:
+        gone += s.recv(1) == b""
+    except (ssl.SSLWantReadError, TimeoutError):
+        pass
+    except OSError:
+        gone += 1
+print("gone", gone, flush=True)
+END
+mkfifo "$T/go"
+spawn handshakes bash -c 'exec python3 "$1" "$2" "$3" <"$4"' bash "$T/handshakes.py" "$PORT" "$FILES/ca.crt" "$T/go"
+exec {go}>"$T/go"
+wait_until "five hundred handshakes" grep -q held "$T/handshakes.log"
+equal "another client is served" "$(status "$url/nobody")" 404
+exec {go}>&-
+wait_until "how many were let go" grep -q gone "$T/handshakes.log"
+gone=$(sed -n 's/^gone //p' "$T/handshakes.log")
+[ "$gone" -ge 180 ] || die "of 500 that ask for nothing, $gone were let go"
+echo "ok: $gone of 500 that ask for nothing were let go"
 cat >"$T/direct.pl" <<'END'
 use Socket;
 # The sockets of that process that listen, without a file.

@@ -14,8 +14,8 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <openssl/crypto.h>
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define HEADERS_MAX     8192
-#define IDLE_S          10 /* without a byte */
+#define IDLE_S          10        /* without a byte */
 #define WAITING_MAX     256       /* requests that no worker has taken */
 #define WAITING_ADDRESS 64        /* of them from one address */
 #define IPV4            "::ffff:" /* before an IPv4 address on a socket of IPv6 */
@@ -506,11 +506,10 @@ static int set_up_tls(struct front *front)
         return 0;
     }
     front->relays = relays_new(front->base, fd);
-    front->tls = tls_new(&(struct tls_config){.base = front->base,
-                                              .opened = on_opened,
-                                              .is_full = on_handshakes_full,
-                                              .arg = front},
-                         front->config.tls);
+    front->tls = tls_new(
+        &(struct tls_config){
+            .base = front->base, .opened = on_opened, .is_full = on_handshakes_full, .arg = front},
+        front->config.tls);
     return front->relays != NULL && front->tls != NULL;
 }
 

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG      512      /* beyond what may be open at once: connecting never has to wait */
+#define BACKLOG      512       /* beyond what may be open at once: connecting never has to wait */
+#define RELAYS_MAX   320       /* beyond these the oldest that has asked for nothing makes room */
 #define BUFFER_MAX   (1 << 18) /* bytes on their way, before the side they come from has to wait */
 #define CLIENT_S     20        /* for the client to ask, and to take what it has asked for */
 #define NAME_MAX_LEN 8         /* of the names that the kernel chooses: a 0 and five digits */
@@ -20,7 +21,7 @@ static const struct timeval patience = {CLIENT_S, 0};
 struct relay {
     struct relays *relays;
     struct bufferevent *client, *server; /* server: NULL until the client has said something */
-    unsigned char name[NAME_MAX_LEN]; /* of the end that is ours */
+    unsigned char name[NAME_MAX_LEN];    /* of the end that is ours */
     size_t name_len;
     char address[64], certificate[TLS_FINGERPRINT_SIZE];
     int is_ending; /* the server has said all */
@@ -31,7 +32,8 @@ struct relays {
     struct event_base *base;
     struct sockaddr_un server;
     socklen_t server_len;
-    struct relay *first;
+    struct relay *newest, *oldest;
+    unsigned count;
 };
 
 /* ---- names ---- */
@@ -78,7 +80,7 @@ int relay_find(const struct relays *relays, evutil_socket_t fd, struct relay_pee
     if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
         return 0;
     name_len = take_name(&address, len, name);
-    for (relay = relays->first; relay != NULL; relay = relay->next) {
+    for (relay = relays->newest; relay != NULL; relay = relay->next) {
         if (name_len == 0 || relay->name_len != name_len || memcmp(relay->name, name, name_len) != 0)
             continue;
         *peer = (struct relay_peer){relay->address, relay->certificate};
@@ -91,12 +93,17 @@ int relay_find(const struct relays *relays, evutil_socket_t fd, struct relay_pee
 
 static void relay_free(struct relay *relay)
 {
+    struct relays *relays = relay->relays;
+
     if (relay->next != NULL)
         relay->next->prev = relay->prev;
+    else
+        relays->oldest = relay->prev;
     if (relay->prev != NULL)
         relay->prev->next = relay->next;
     else
-        relay->relays->first = relay->next;
+        relays->newest = relay->next;
+    relays->count--;
     if (relay->server != NULL)
         bufferevent_free(relay->server);
     bufferevent_free(relay->client);
@@ -184,10 +191,24 @@ static int connect_to(struct relay *relay)
     return 1;
 }
 
+/* The server bounds those that have asked for something. */
+static int make_room(struct relays *relays)
+{
+    struct relay *relay = relays->oldest;
+
+    while (relay != NULL && relay->server != NULL)
+        relay = relay->prev;
+    if (relay != NULL)
+        relay_free(relay);
+    return relay != NULL;
+}
+
 void relay_open(struct relays *relays, struct bufferevent *bev, const char *address, const char *certificate)
 {
-    struct relay *relay = OPENSSL_zalloc(sizeof(*relay));
+    struct relay *relay = NULL;
 
+    if (relays->count < RELAYS_MAX || make_room(relays))
+        relay = OPENSSL_zalloc(sizeof(*relay));
     if (relay == NULL) {
         bufferevent_free(bev);
         return;
@@ -196,10 +217,13 @@ void relay_open(struct relays *relays, struct bufferevent *bev, const char *addr
     relay->client = bev;
     OPENSSL_strlcpy(relay->address, address, sizeof(relay->address));
     OPENSSL_strlcpy(relay->certificate, certificate, sizeof(relay->certificate));
-    relay->next = relays->first;
+    relay->next = relays->newest;
     if (relay->next != NULL)
         relay->next->prev = relay;
-    relays->first = relay;
+    else
+        relays->oldest = relay;
+    relays->newest = relay;
+    relays->count++;
     bufferevent_setcb(relay->client, on_read, on_written, on_event, relay);
     bufferevent_set_timeouts(relay->client, &patience, &patience);
     bufferevent_enable(relay->client, EV_READ | EV_WRITE);
@@ -223,7 +247,7 @@ void relays_free(struct relays *relays)
 {
     if (relays == NULL)
         return;
-    while (relays->first != NULL)
-        relay_free(relays->first);
+    while (relays->oldest != NULL)
+        relay_free(relays->oldest);
     OPENSSL_free(relays);
 }

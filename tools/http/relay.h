@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Brings connections whose TLS is ours to libevent's HTTP server, which takes only what it has accepted
- * itself: it accepts at a socket of this process, and each connection there is relayed. Private to tools/http/.
+ * itself: it accepts at a socket of this process, and each connection there is relayed. Private to
+ * tools/http/.
  */
 #ifndef SIGNET_HTTP_RELAY_H
 #define SIGNET_HTTP_RELAY_H

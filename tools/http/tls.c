@@ -296,8 +296,8 @@ void tls_accept(struct tls *tls, evutil_socket_t fd, const char *address)
     struct handshake *handshake = OPENSSL_zalloc(sizeof(*handshake));
     int yes = 1;
 
-    if (handshake == NULL || (handshake->ready = event_new(tls->config.base, fd, EV_READ, on_ready,
-                                                           handshake)) == NULL ||
+    if (handshake == NULL ||
+        (handshake->ready = event_new(tls->config.base, fd, EV_READ, on_ready, handshake)) == NULL ||
         (handshake->ssl = new_ssl(tls, fd)) == NULL) {
         if (handshake != NULL && handshake->ready != NULL)
             event_free(handshake->ready);

@@ -56,7 +56,8 @@ static int set_versions(SSL_CTX *ctx, const char *versions)
 
 static int set_options(SSL_CTX *ctx, const char *name, const struct service *service, const char *alpn)
 {
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(ctx,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     /* Sessions are resumed by tickets: clients keep them, not we. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -64,7 +65,8 @@ static int set_options(SSL_CTX *ctx, const char *name, const struct service *ser
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, take_any);
     if (alpn != NULL)
         SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)(uintptr_t)alpn);
-    return SSL_CTX_set_num_tickets(ctx, 1) && set_versions(ctx, service->tls_version) && SSL_CTX_set_cipher_list(ctx, CIPHERS_1_2) &&
+    return SSL_CTX_set_num_tickets(ctx, 1) && set_versions(ctx, service->tls_version) &&
+           SSL_CTX_set_cipher_list(ctx, CIPHERS_1_2) &&
            SSL_CTX_set_session_id_context(ctx, (const unsigned char *)name, (unsigned)strlen(name));
 }
 

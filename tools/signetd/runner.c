@@ -110,8 +110,7 @@ static void *run(void *arg)
 
 static SSL_CTX *context_of(const struct runner *runner, const struct service *service)
 {
-    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service,
-                            ALPN);
+    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service, ALPN);
 }
 
 static struct front *open_front(struct runner *runner, const struct service *service)

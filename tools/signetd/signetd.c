@@ -15,11 +15,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define SETTLE_US 50000 /* many changes at once are taken up as one */
-#define CRL_S     3600  /* how often is looked for CRLs that are old */
-#define RETRY_S   30    /* a service that can't be served is tried again */
+#define SETTLE_US    50000 /* many changes at once are taken up as one */
+#define CRL_S        3600  /* how often is looked for CRLs that are old */
+#define FILES_WANTED 4096
+#define RETRY_S      30 /* a service that can't be served is tried again */
 
 static const struct option options[] = {
     TOOL_OPTIONS,
@@ -247,6 +249,17 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
     }
 }
 
+/* Each connection with TLS has three descriptors: more than what many systems allow unless they are asked. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FILES_WANTED) {
+        limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* One for a store, as two would both renew and both write. */
 static int lock_store(struct server *server)
 {
@@ -349,6 +362,7 @@ static int serve_store(struct tool *tool)
     int ok;
 
     signal(SIGPIPE, SIG_IGN);
+    allow_files();
     server.daemon.cache = store_cache_new();
     server.daemon.ocsp = ocsp_cache_new();
     config = daemon_store_config(&server.daemon);
