@@ -8,12 +8,14 @@
 #include <openssl/crypto.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG      512       /* beyond what may be open at once: connecting never has to wait */
 #define RELAYS_MAX   320       /* beyond these the oldest that has asked for nothing makes room */
 #define BUFFER_MAX   (1 << 18) /* bytes on their way, before the side they come from has to wait */
 #define CLIENT_S     20        /* for the client to ask, and to take what it has asked for */
+#define REST_S       2         /* for the client to close, once it has its answer */
 #define NAME_MAX_LEN 8         /* of the names that the kernel chooses: a 0 and five digits */
 
 static const struct timeval patience = {CLIENT_S, 0};
@@ -24,7 +26,9 @@ struct relay {
     unsigned char name[NAME_MAX_LEN];    /* of the end that is ours */
     size_t name_len;
     char address[64], certificate[TLS_FINGERPRINT_SIZE];
-    int is_ending; /* the server has said all */
+    int is_refused; /* the server takes no more */
+    int is_ending;  /* and has said all */
+    time_t closed;  /* when the client had all of that */
     struct relay *next, *prev;
 };
 
@@ -135,18 +139,54 @@ static void on_read(struct bufferevent *from, void *arg)
     bufferevent_setwatermark(to, EV_WRITE, BUFFER_MAX / 2, 0);
 }
 
+/* What the client still sends is taken and thrown away: closed before that, the connection would be reset,
+ * and the server's answer lost on its way. */
+static void on_rest(struct bufferevent *client, void *arg)
+{
+    struct evbuffer *in = bufferevent_get_input(client);
+    const struct relay *relay = arg;
+
+    if (time(NULL) > relay->closed + REST_S)
+        relay_free(arg);
+    else
+        evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void on_rest_event(struct bufferevent *client, short what, void *arg)
+{
+    (void)client;
+    (void)what;
+    relay_free(arg);
+}
+
+/* The client has all that the server has said. */
+static void close_client(struct relay *relay)
+{
+    static const struct timeval rest = {REST_S, 0};
+
+    bufferevent_free(relay->server);
+    relay->server = NULL;
+    relay->closed = time(NULL);
+    SSL_shutdown(bufferevent_openssl_get_ssl(relay->client));
+    shutdown(bufferevent_getfd(relay->client), SHUT_WR);
+    bufferevent_setcb(relay->client, on_rest, NULL, on_rest_event, relay);
+    bufferevent_set_timeouts(relay->client, &rest, NULL);
+    bufferevent_enable(relay->client, EV_READ);
+    on_rest(relay->client, relay);
+}
+
 /* There is less on its way again; or nothing any more, and the server has said all. */
 static void on_written(struct bufferevent *to, void *arg)
 {
     struct relay *relay = arg;
 
     if (relay->is_ending && evbuffer_get_length(bufferevent_get_output(relay->client)) == 0) {
-        SSL_shutdown(bufferevent_openssl_get_ssl(relay->client));
-        relay_free(relay);
+        close_client(relay);
         return;
     }
     bufferevent_setwatermark(to, EV_WRITE, 0, 0);
-    bufferevent_enable(other_side(relay, to), EV_READ);
+    if (relay->server != NULL && !relay->is_refused)
+        bufferevent_enable(other_side(relay, to), EV_READ);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -159,8 +199,12 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         relay_free(relay);
         return;
     }
-    relay->is_ending = 1;
     bufferevent_disable(relay->client, EV_READ);
+    relay->is_refused = 1;
+    /* The server wants to hear no more, but may have said why. */
+    if ((what & BEV_EVENT_WRITING) != 0)
+        return;
+    relay->is_ending = 1;
     bufferevent_setwatermark(relay->client, EV_WRITE, 0, 0);
     on_written(relay->client, relay);
 }
