@@ -166,8 +166,8 @@ static const char *const export_types[] = {"pem", "pkcs12", NULL};
 static const struct property export_parameters[] = {
     {"file-name", TYPE_FILE, 0, NULL, 0, 0, NULL, "without an ending; cert_export_NAME by default", 0},
     {"type", TYPE_ENUM, 0, export_types, 0, 0, "pem", "PEM, or PKCS #12 with the chain", 0},
-    {"export-passphrase", TYPE_SECRET, PROP_FULL, NULL, 0, 0, NULL,
-     "exports the key, too, encrypted with it", 0},
+    {"export-passphrase", TYPE_SECRET, PROP_FULL, NULL, 0, 0, NULL, "exports the key, too, encrypted with it",
+     0},
     END,
 };
 

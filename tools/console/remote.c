@@ -85,7 +85,7 @@ static int find_command(struct remote *remote)
 static int may_command(struct remote *remote)
 {
     const struct call *call = &remote->call;
-    enum remote_group needed = call->menu->is_for_full                 ? REMOTE_FULL
+    enum remote_group needed = call->menu->is_for_full               ? REMOTE_FULL
                                : call->command->flags & COMMAND_READ ? REMOTE_READ
                                                                      : REMOTE_WRITE;
 
@@ -122,8 +122,8 @@ static int may_get(struct remote *remote)
     const struct property *property =
         name != NULL ? property_find(call->menu->properties, name, 0, &is_ambiguous) : NULL;
 
-    if (property == NULL || (property->type != TYPE_SECRET &&
-                             (!(property->flags & PROP_HIDDEN) || remote->group == REMOTE_FULL)))
+    if (property == NULL ||
+        (property->type != TYPE_SECRET && (!(property->flags & PROP_HIDDEN) || remote->group == REMOTE_FULL)))
         return 1;
     console_fail(remote->console, "not permitted: %s is not shown", property->name);
     return fail(remote, "denied");
@@ -134,16 +134,19 @@ static int may_get(struct remote *remote)
 static int bind_word(struct remote *remote, const char *name, const json_t *value)
 {
     char *text = json_is_string(value) ? OPENSSL_strdup(json_string_value(value)) : NULL;
+    int had_ids, is_missing;
 
     if (text == NULL) {
         console_fail(remote->console, "the value of %.64s is no text", name);
         return fail(remote, "invalid");
     }
+    had_ids = remote->call.has_ids;
     remote->console->is_missing = 0;
     if (call_take(&remote->call, name, text))
         return 1;
     /* Of what the command is to work on; that another word names nothing makes the word wrong. */
-    return fail(remote, remote->console->is_missing && !remote->call.has_ids ? "missing" : "invalid");
+    is_missing = remote->console->is_missing && !had_ids && remote->call.has_ids;
+    return fail(remote, is_missing ? "missing" : "invalid");
 }
 
 static int bind_words(struct remote *remote)
@@ -184,8 +187,7 @@ static int read_query(struct remote *remote)
 
 static int run_print(struct remote *remote)
 {
-    remote->rows =
-        remote_rows(&remote->call, text_of(remote, "proplist"), remote->query, remote->group);
+    remote->rows = remote_rows(&remote->call, text_of(remote, "proplist"), remote->query, remote->group);
     return remote->rows != NULL;
 }
 
@@ -199,9 +201,12 @@ static int run(struct remote *remote)
         console_fail(remote->console, "not yet: %s", call->command->not_yet);
         return fail(remote, "failed");
     }
+    remote->console->is_missing = 0;
     ok = is_print ? run_print(remote) : call->command->run(call);
     if (!ok)
-        return fail(remote, console_interrupted ? "cancelled" : "failed");
+        return fail(remote, console_interrupted           ? "cancelled"
+                            : remote->console->is_missing ? "invalid"
+                                                          : "failed");
     return 1;
 }
 
@@ -284,9 +289,9 @@ static int serve_one(struct console *console, int fd, const char *text, size_t l
     char *out;
     int ok;
 
-    root = json_is_object(request)
-               ? remote_answer(console, request)
-               : json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", "invalid", "error", "the request is no JSON object");
+    root = json_is_object(request) ? remote_answer(console, request)
+                                   : json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", "invalid", "error",
+                                               "the request is no JSON object");
     out = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     ok = out != NULL && frame_send(fd, out, strlen(out));
     if (out != NULL) {

@@ -324,8 +324,8 @@ static json_t *exchange(struct worker_pool *pool, struct slot *slot, const char 
 {
     char *reply = NULL;
     size_t len = 0;
-    enum exchange result =
-        child_exchange(&slot->child, text, strlen(text), deadline, (int[2]){cancel_fd, pool->stop_fd}, &reply, &len);
+    enum exchange result = child_exchange(&slot->child, text, strlen(text), deadline,
+                                          (int[2]){cancel_fd, pool->stop_fd}, &reply, &len);
     json_t *answer;
 
     give_back(pool, slot, reply != NULL);
@@ -350,7 +350,8 @@ json_t *worker_call(struct worker_pool *pool, const json_t *request, int cancel_
         pthread_mutex_lock(&pool->mutex);
         slot = take(pool, is_short(request) ? 0 : 1, deadline);
         if (slot == NULL)
-            OPENSSL_strlcpy(why, pool->is_ending           ? "the server ends"
+            OPENSSL_strlcpy(why,
+                            pool->is_ending           ? "the server ends"
                             : child_now() >= deadline ? "too many commands run already"
                                                       : pool->failure,
                             sizeof(why));

@@ -16,14 +16,12 @@
  *
  * An answer:
  *   ok        true or false
- *   kind      of a failure: "invalid" (the request), "missing" (menu, command or item), "denied" (not for this
- *             group), "failed" (the command), "cancelled", "timeout", "unavailable" (no worker)
- *   error     of a failure: one line
- *   errors    all lines, if there is more than one
- *   rows      of print: an array of objects of texts, with ".id" for items; true and false for booleans
- *   result    of add (".id"), find, get: a text
- *   told      of other commands: an object of texts, such as "certificates-imported"
- *   progress, notes   arrays of texts, if there are any
+ *   kind      of a failure: "invalid" (the request), "missing" (menu, command or item), "denied" (not for
+ * this group), "failed" (the command), "cancelled", "timeout", "unavailable" (no worker) error     of a
+ * failure: one line errors    all lines, if there is more than one rows      of print: an array of objects of
+ * texts, with ".id" for items; true and false for booleans result    of add (".id"), find, get: a text told
+ * of other commands: an object of texts, such as "certificates-imported" progress, notes   arrays of texts,
+ * if there are any
  */
 #ifndef SIGNET_WORKER_WORKER_H
 #define SIGNET_WORKER_WORKER_H
@@ -45,8 +43,8 @@ struct worker_config {
 
 /* NULL: said why. Starts a thread, but no child. */
 struct worker_pool *worker_pool_new(const struct worker_config *config);
-/* Cancels the commands that run, and all that are still asked for: before threads that may be in worker_call are
- * joined. */
+/* Cancels the commands that run, and all that are still asked for: before threads that may be in worker_call
+ * are joined. */
 void worker_pool_stop(struct worker_pool *pool);
 /* Nobody may be in worker_call. */
 void worker_pool_free(struct worker_pool *pool);
