@@ -316,7 +316,7 @@ static void flags(void)
     ca = add_template(store, "ca", "CA", "key-cert-sign,crl-sign");
     leaf = add_template(store, "leaf", "leaf", "tls-server");
     CU_ASSERT_EQUAL(flags_of(store, "leaf"), 0);
-    CU_ASSERT(store_sign(store, ca, 0, NULL, NULL) && store_sign(store, leaf, ca, NULL, NULL));
+    CU_ASSERT(store_sign(store, ca, 0, NULL) && store_sign(store, leaf, ca, NULL));
     CU_ASSERT_EQUAL(flags_of(store, "ca"), STORE_PRIVATE_KEY | STORE_AUTHORITY);
     CU_ASSERT_EQUAL(flags_of(store, "leaf"), STORE_PRIVATE_KEY | STORE_INVALID);
     cert = get(store, "ca");
@@ -357,7 +357,7 @@ static void round_trip(void)
     CU_ASSERT_FATAL(from != NULL && to != NULL && third != NULL);
     ca = add_template(from, "ca", "CA", "key-cert-sign,crl-sign");
     leaf = add_template(from, "leaf", "leaf", "digital-signature,tls-server");
-    CU_ASSERT(store_sign(from, ca, 0, NULL, NULL) && store_sign(from, leaf, ca, NULL, NULL));
+    CU_ASSERT(store_sign(from, ca, 0, NULL) && store_sign(from, leaf, ca, NULL));
     CU_ASSERT(store_export(from, leaf, &pem) && store_export(from, leaf, &p12));
     pem.passphrase = "short";
     CU_ASSERT_FALSE(store_export(from, leaf, &pem));

@@ -108,7 +108,14 @@ void acme_host_unlock(struct console *console, int lock)
         SETTING("live", TYPE_BOOL, NULL, 0, 0, MANAGED_LIVE,                                                 \
                 "keep its files for a service in the folder live/NAME", MANAGED_F_LIVE),                     \
         SETTING("deploy-hook", TYPE_TEXT, NULL, 0, 0, NULL,                                                  \
-                "the program that is executed when those are new, with its path", MANAGED_F_DEPLOY_HOOK)
+                "the program that is executed when those are new, with its path", MANAGED_F_DEPLOY_HOOK),    \
+        SETTING("deploy-arguments", TYPE_TEXT, NULL, 0, 0, NULL,                                             \
+                "what it is given before \"deploy\", the name and the folder; a backslash keeps a blank",    \
+                MANAGED_F_DEPLOY_ARGUMENTS),                                                                 \
+        SETTING("deploy-environment", TYPE_TEXT, NULL, 0, 0, NULL,                                           \
+                "variables for it: NAME=VALUE, with blanks between them", MANAGED_F_DEPLOY_ENVIRONMENT),     \
+        SETTING("deploy-timeout", TYPE_NUMBER, NULL, 1, 3600, "120", "seconds that it may take",             \
+                MANAGED_F_DEPLOY_TIMEOUT)
 
 const struct property acme_settings[] = {SETTINGS, {.name = ""}};
 
