@@ -110,6 +110,22 @@ static const char *const migrations[] = {
 
     /* What a CA has issued is asked for by its serial number, too. */
     "CREATE INDEX certificate_issued ON certificate(ca, serial_number); DROP INDEX certificate_ca;",
+
+    "CREATE TABLE previous (" /* what a certificate was, until its successor has been proved */
+    " certificate INTEGER PRIMARY KEY REFERENCES certificate(id) ON DELETE CASCADE,"
+    " ca INTEGER REFERENCES certificate(id) ON DELETE SET NULL,"
+    " serial_number TEXT NOT NULL,"
+    " key INTEGER NOT NULL REFERENCES key(id),"
+    " der BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX previous_key ON previous(key);"
+    "CREATE INDEX previous_issued ON previous(ca, serial_number);"
+    "CREATE TABLE warned (" /* how much was said of the end of a certificate's life */
+    " certificate INTEGER PRIMARY KEY REFERENCES certificate(id) ON DELETE CASCADE,"
+    " not_after INTEGER NOT NULL,"
+    " step INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX certificate_expiry ON certificate(not_after) WHERE key IS NOT NULL AND der IS NOT NULL;",
 };
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -186,8 +186,8 @@ static int put_certificate(struct store *store, int64_t id, const char *key, X50
         ok = cert->key > 0 &&
              (key == NULL || store_run(store, "UPDATE key SET name = NULL WHERE id = ?", "i", cert->key));
     }
-    ok = ok && store_cert_write(store, cert, x509) && store_key_sweep(store) &&
-         (!cert->is_trusted || store_trust_touch(store)) &&
+    ok = ok && store_previous_keep(store, id) && store_cert_write(store, cert, x509) &&
+         store_key_sweep(store) && (!cert->is_trusted || store_trust_touch(store)) &&
          store_log(store, "certificate,info", "certificate %s issued by %.200s", cert->text[STORE_NAME],
                    cert->text[STORE_ISSUER]);
     store_cert_free(cert);

@@ -180,16 +180,17 @@ static int set_serial(X509 *x509)
  * later does, ends with it. */
 static int set_validity(struct store *store, const struct store_issue *issue, X509 *x509)
 {
-    int days = issue->template->days_valid;
+    int days = issue->seconds != 0 ? (int)(issue->seconds / 86400) : issue->template->days_valid;
+    long seconds = (long)(issue->seconds % 86400);
     time_t now = time(NULL);
     int64_t excess;
 
-    if (days < 1 || days > DAYS_MAX)
+    if ((days < 1 && seconds < 1) || days > DAYS_MAX)
         return store_raise(store, "days-valid: expected 1 to %d", DAYS_MAX);
     if (X509_time_adj_ex(X509_getm_notBefore(x509), 0, 0, &now) == NULL ||
-        X509_time_adj_ex(X509_getm_notAfter(x509), days, 0, &now) == NULL)
+        X509_time_adj_ex(X509_getm_notAfter(x509), days, seconds, &now) == NULL)
         return store_raise_ssl(store, "days-valid");
-    excess = issue->ca != NULL ? (int64_t)now + (int64_t)days * 86400 - issue->ca->not_after : 0;
+    excess = issue->ca != NULL ? (int64_t)now + (int64_t)days * 86400 + seconds - issue->ca->not_after : 0;
     if (excess > 86400)
         store_warn(store, "%s will be valid longer than its CA %s, and is worth nothing after that",
                    issue->template->text[STORE_NAME], issue->ca->text[STORE_NAME]);

@@ -283,7 +283,8 @@ int store_key_sweep(struct store *store)
 {
     return store_run(store,
                      "DELETE FROM key WHERE name IS NULL AND NOT EXISTS "
-                     "(SELECT 1 FROM certificate WHERE certificate.key = key.id)",
+                     "(SELECT 1 FROM certificate WHERE certificate.key = key.id) AND NOT EXISTS "
+                     "(SELECT 1 FROM previous WHERE previous.key = key.id)",
                      "");
 }
 
@@ -291,7 +292,8 @@ int store_key_sweep(struct store *store)
 
 static const char key_columns[] =
     "SELECT id, coalesce(name, ''), custody, type, fingerprint, bits, pem,"
-    " (SELECT count(*) FROM certificate WHERE certificate.key = key.id) FROM key";
+    " (SELECT count(*) FROM certificate WHERE certificate.key = key.id)"
+    " + (SELECT count(*) FROM previous WHERE previous.key = key.id) FROM key";
 
 static struct store_key *read_key(sqlite3_stmt *stmt)
 {

@@ -128,7 +128,8 @@ struct store_issue {
     const struct store_cert *ca; /* NULL: self-signed */
     EVP_PKEY *ca_pkey;
     const char *crl_host;
-    int64_t crl_id; /* of the issuer, for the URL of its CRL */
+    int64_t crl_id;  /* of the issuer, for the URL of its CRL */
+    int64_t seconds; /* that it is valid; 0: the template's days_valid */
 };
 X509 *store_issue(struct store *store, const struct store_issue *issue);
 const EVP_MD *store_signature_md(struct store *store, EVP_PKEY *pkey, const char *digest);
@@ -142,6 +143,12 @@ struct store_cert *store_template_get(struct store *store, int64_t id);
 EVP_PKEY *store_template_key(struct store *store, const struct store_cert *template, char **pem);
 /* The template as it was when the work began must still be there: nobody may have signed or changed it. */
 int store_template_is_unchanged(struct store *store, const struct store_cert *before);
+
+/* ---- previous.c ---- */
+
+/* Keeps what the certificate is now, before it is replaced; what is kept already, and proved, stays. Within a
+ * transaction. */
+int store_previous_keep(struct store *store, int64_t id);
 
 /* ---- request.c ---- */
 

@@ -96,7 +96,9 @@ enum store_status store_cert_status(struct store *store, int64_t ca, const ASN1_
     store_done(stmt);
     if (row == 0) {
         int64_t is_here = store_number(
-            store, 0, "SELECT 1 FROM certificate WHERE ca = ? AND serial_number = ? AND der IS NOT NULL",
+            store, 0,
+            "SELECT 1 FROM certificate WHERE ca = ?1 AND serial_number = ?2 AND der IS NOT NULL "
+            "UNION SELECT 1 FROM previous WHERE ca = ?1 AND serial_number = ?2",
             "it", ca, number);
 
         status = is_here < 0 ? STORE_STATUS_FAILED : is_here ? STORE_STATUS_GOOD : STORE_STATUS_UNKNOWN;

@@ -75,8 +75,9 @@ static int first_crl(struct store *store, const struct store_cert *cert)
            !store_usage_has(cert->text[STORE_KEY_USAGE], "crl-sign") || store_crl_issue(store, cert->id);
 }
 
-int store_sign(struct store *store, int64_t id, int64_t ca_id, const char *crl_host, const char *name)
+int store_sign(struct store *store, int64_t id, int64_t ca_id, const struct store_sign_options *options)
 {
+    static const struct store_sign_options none;
     struct store_cert *template = store_template_get(store, id), *ca = NULL;
     EVP_PKEY *pkey = NULL, *ca_pkey = NULL;
     struct store_issue issue;
@@ -84,7 +85,9 @@ int store_sign(struct store *store, int64_t id, int64_t ca_id, const char *crl_h
     char *pem = NULL;
     int ok = 0;
 
-    if (template == NULL || (name != NULL && !store_check_name(store, name)))
+    if (options == NULL)
+        options = &none;
+    if (template == NULL || (options->name != NULL && !store_check_name(store, options->name)))
         goto out;
     if (ca_id != 0) {
         ca = store_cert_by_id(store, ca_id);
@@ -94,15 +97,20 @@ int store_sign(struct store *store, int64_t id, int64_t ca_id, const char *crl_h
     pkey = store_template_key(store, template, &pem);
     if (pkey == NULL)
         goto out;
-    issue = (struct store_issue){.template = template, .pkey = pkey, .ca = ca, .ca_pkey = ca_pkey};
+    issue = (struct store_issue){
+        .template = template, .pkey = pkey, .ca = ca, .ca_pkey = ca_pkey, .seconds = options->seconds};
     /* A root is on nobody's CRL. */
     issue.crl_host = ca != NULL ? ca->text[STORE_CA_CRL_HOST] : NULL;
     issue.crl_id = ca != NULL ? ca->id : 0;
     x509 = store_issue(store, &issue);
     ok = x509 != NULL &&
          save(store, template,
-              &(struct result){
-                  .x509 = x509, .pkey = pkey, .pem = pem, .ca = ca, .crl_host = crl_host, .name = name}) &&
+              &(struct result){.x509 = x509,
+                               .pkey = pkey,
+                               .pem = pem,
+                               .ca = ca,
+                               .crl_host = options->crl_host,
+                               .name = options->name}) &&
          first_crl(store, template);
 out:
     store_wipe(pem);

@@ -181,9 +181,13 @@ int store_check_name(struct store *store, const char *name);
 
 /* ---- the local CA ---- */
 
-/* Makes a certificate of the template: a key, and a signature by ca (0: self-signed). crl_host, if not NULL,
- * becomes the certificate's own ca-crl-host. name, if not NULL, renames it. */
-int store_sign(struct store *store, int64_t template, int64_t ca, const char *crl_host, const char *name);
+struct store_sign_options {
+    const char *crl_host; /* becomes the certificate's own ca-crl-host; NULL: none */
+    const char *name;     /* renames it; NULL: not */
+    int64_t seconds;      /* that it is valid; 0: the template's days_valid */
+};
+/* Makes a certificate of the template: a key, and a signature by ca (0: self-signed). options may be NULL. */
+int store_sign(struct store *store, int64_t template, int64_t ca, const struct store_sign_options *options);
 /* Makes a PKCS #10 request (RFC 2986) of the template: writes FILE.pem and FILE_key.pem into files/, the
  * second with the key encrypted with passphrase, or wrapped by its TPM. The key stays with the template. */
 int store_request_create(struct store *store, int64_t template, const char *file, const char *passphrase);
@@ -201,6 +205,34 @@ enum store_status store_cert_status(struct store *store, int64_t ca, const ASN1_
                                     int64_t *when, char reason[32]);
 /* Signs a new CRL of a CA in this store. */
 int store_crl_issue(struct store *store, int64_t ca);
+
+/* ---- renewal ---- */
+
+/* May it be renewed by the CA of this store that has issued it (itself, if it signed itself)? Says why not.
+ */
+int store_renew_check(struct store *store, const struct store_cert *cert);
+/* Puts a new certificate of the same names, usages and length of life, by the same CA, in its place, with a
+ * new key of the same kind and custody, or with its own. Id, name, trust and what names it stay. */
+int store_renew(struct store *store, int64_t id, int new_key);
+
+/* Whenever a certificate is replaced (store_renew, store_enrol_install), what it was is kept, with its key,
+ * until the new one is proved to work: then it is dropped. Otherwise it comes back. */
+int store_previous_is_there(struct store *store, int64_t id); /* -1: said why that is not known */
+int store_previous_drop(struct store *store, int64_t id);
+int store_previous_restore(struct store *store, int64_t id);
+
+/* The certificates whose key is here, by the end of their life, without those that are revoked. */
+struct store_expiry {
+    int64_t id;
+    const char *name;
+    int64_t not_before, not_after;
+    int is_kept; /* a setting called "certificate" names it: an entry that keeps it valid, perhaps */
+    int step;    /* store_expiry_note's last, 0: none */
+};
+int store_expiry_each(struct store *store, int (*each)(void *arg, const struct store_expiry *expiry),
+                      void *arg);
+/* Notes how much was said of the end of this certificate's life; a new certificate begins at 0. */
+int store_expiry_note(struct store *store, int64_t id, int step);
 
 /* ---- enrolment: certificates that other CAs issue to this store, by ACME or SCEP ---- */
 

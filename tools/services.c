@@ -80,25 +80,32 @@ void service_clear(struct service *service)
     *service = (struct service){0};
 }
 
-int service_is_served(struct store *store, const char *name)
+int services_are_running(struct store *store)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct service service;
     char path[4096];
     int fd = -1, is_running = 0;
 
-    if (!service_get(store, name, &service))
-        return 0;
-    if (service.is_enabled &&
-        snprintf(path, sizeof(path), "%s/" SERVICES_LOCK, store_home(store)) < (int)sizeof(path))
+    if (snprintf(path, sizeof(path), "%s/" SERVICES_LOCK, store_home(store)) < (int)sizeof(path))
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
         /* Asks, and takes nothing. */
         is_running = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
         close(fd);
     }
-    service_clear(&service);
     return is_running;
+}
+
+int service_is_served(struct store *store, const char *name)
+{
+    struct service service;
+    int is_served;
+
+    if (!service_get(store, name, &service))
+        return 0;
+    is_served = service.is_enabled && services_are_running(store);
+    service_clear(&service);
+    return is_served;
 }
 
 /* NULL: a service that was not read yet. */

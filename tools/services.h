@@ -35,6 +35,8 @@ struct service {
 /* Returns 0 if there is no such service, or the store can't be read. */
 int service_get(struct store *store, const char *name, struct service *service);
 void service_clear(struct service *service);
+/* Is a server running for this store? */
+int services_are_running(struct store *store);
 /* Is a server running for this store that has taken the service up, or will at once? */
 int service_is_served(struct store *store, const char *name);
 /* Would the server have to listen anew? Would it have to show something else? */

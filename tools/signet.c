@@ -2,6 +2,7 @@
 /* signet: options, the commands of `signet hw` and `signet key`, and everything else to the console. */
 #include "console/console.h"
 #include "console/remote.h"
+#include "console/renewal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -84,6 +85,8 @@ static int print_commands(const char *group)
                "       signet [OPTION...] 'COMMAND'        runs one command of it, such as '/certificate "
                "print'\n"
                "       signet [OPTION...] run FILE         runs a file of them (-: standard input)\n"
+               "       signet [OPTION...] status [as-json] tells what is served, what is due, and what fails\n"
+               "       signet [OPTION...] renew            renews what is due; signetd does it by itself\n"
                "       signet hw|key COMMAND [OPTION...]\n\n");
     } else {
         printf("Usage: signet %s COMMAND [OPTION...]\n\n", group);
@@ -311,6 +314,13 @@ static int run_worker(struct console *console)
     return remote_serve(console, STDIN_FILENO);
 }
 
+static int run_status(struct console *console, const char *as)
+{
+    if (as != NULL && strcmp(as, "as-json") != 0)
+        return tool_usage_error("expected \"signet status\" or \"signet status as-json\"");
+    return status_command(console, as != NULL) == 1 ? TOOL_OK : TOOL_FAILED;
+}
+
 static int run_console(struct tool *tool, int argc, char **argv, const char *unfinished)
 {
     struct console console;
@@ -332,6 +342,10 @@ static int run_console(struct tool *tool, int argc, char **argv, const char *unf
         status = run_worker(&console);
     else if (strcmp(argv[0], "run") == 0)
         status = tool_usage_error("expected \"signet run FILE\"");
+    else if (argc == 1 && strcmp(argv[0], "renew") == 0)
+        ok = renewal_command(&console);
+    else if (strcmp(argv[0], "status") == 0 && argc <= 2)
+        status = run_status(&console, argc > 1 ? argv[1] : NULL);
     else
         ok = run_line(&console, argc, argv);
     console_close(&console);

@@ -1,271 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Running somebody else's program; see hook.h. */
+/* The programs that ACME's challenges run, with what goes wrong raised as ACME does. */
 #include "hook.h"
 
 #include "private.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#define GRACE_MS 3000 /* from SIGTERM to SIGKILL */
-#define TICK_MS  100
-#define TAIL_MAX 800 /* of what it printed: the last is what explains a failure */
-
-extern char **environ;
-
-/* ---- may it run? ---- */
+#define WHY_MAX 1000
 
 int acme_hook_check(struct acme *acme, const char *path, int is_script)
 {
-    struct stat st;
+    char why[WHY_MAX];
 
     if (path == NULL || *path == '\0')
         return acme_raise(acme, "dns-01 needs a hook: the program that publishes TXT records");
-    if (*path != '/')
-        return acme_raise(acme, "hook %s: expected an absolute path", path);
-    if (stat(path, &st) != 0)
-        return acme_raise(acme, "hook %s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return acme_raise(acme, "hook %s: not a file", path);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
-        return acme_raise(acme, "hook %s: belongs to somebody who is neither root nor you", path);
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return acme_raise(acme, "hook %s: others can write it; chmod go-w helps", path);
-    if (access(path, is_script ? R_OK : X_OK) != 0)
-        return acme_raise(acme, "hook %s: not %s; chmod helps", path, is_script ? "readable" : "executable");
-    return 1;
-}
-
-/* ---- running it ---- */
-
-struct run {
-    struct acme *acme;
-    pid_t pid;
-    int output;
-    char tail[2 * TAIL_MAX];
-    size_t tail_len;
-};
-
-/* The hook has its settings from the environment (NSUPDATE_KEY, CF_Token …), so that goes along; what would
- * bring foreign code into its interpreter, or into OpenSSL in it, does not. */
-static int is_withheld(const char *variable)
-{
-    static const char *const withheld[] = {"LD_",        "BASH_ENV=", "ENV=", "BASH_FUNC_",
-                                           "SHELLOPTS=", "BASHOPTS=", "IFS=", "OPENSSL_CONF="};
-    size_t i;
-
-    for (i = 0; i < sizeof(withheld) / sizeof(*withheld); i++) {
-        if (strncmp(variable, withheld[i], strlen(withheld[i])) == 0)
-            return 1;
-    }
-    return 0;
-}
-
-static char **hook_environment(void)
-{
-    static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    size_t count = 0, n = 0, i;
-    char **result;
-    int has_path = 0;
-
-    while (environ[count] != NULL)
-        count++;
-    result = OPENSSL_malloc((count + 2) * sizeof(*result));
-    if (result == NULL)
-        return NULL;
-    for (i = 0; i < count; i++) {
-        if (is_withheld(environ[i]))
-            continue;
-        has_path |= strncmp(environ[i], "PATH=", 5) == 0;
-        result[n++] = environ[i];
-    }
-    if (!has_path)
-        result[n++] = path;
-    result[n] = NULL;
-    return result;
-}
-
-/* Standard input is empty, both outputs are one pipe, nothing else is open; a process group of its own, so
- * that its children end with it. */
-static int spawn(const char *const *argv, int output, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    char **environment = hook_environment();
-    sigset_t none, all;
-    int error = ENOMEM;
-
-    if (environment == NULL)
-        return error;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    sigemptyset(&none);
-    sigfillset(&all);
-    sigdelset(&all, SIGKILL);
-    sigdelset(&all, SIGSTOP);
-    if (posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) == 0 &&
-        posix_spawn_file_actions_adddup2(&actions, output, 1) == 0 &&
-        posix_spawn_file_actions_adddup2(&actions, output, 2) == 0 &&
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3) == 0 &&
-        posix_spawnattr_setsigmask(&attributes, &none) == 0 &&
-        posix_spawnattr_setsigdefault(&attributes, &all) == 0 &&
-        posix_spawnattr_setpgroup(&attributes, 0) == 0 &&
-        posix_spawnattr_setflags(&attributes,
-                                 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP) == 0)
-        error = posix_spawn(pid, argv[0], &actions, &attributes, (char *const *)argv, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    OPENSSL_free(environment);
-    return error;
-}
-
-/* Takes what the program has printed; waits for a tick at most. 0: it has closed its output. */
-static int take_output(struct run *run, int wait_ms)
-{
-    struct pollfd poll_fd = {.fd = run->output, .events = POLLIN};
-    ssize_t n;
-
-    if (run->output < 0) {
-        poll(NULL, 0, wait_ms);
-        return 0;
-    }
-    if (poll(&poll_fd, 1, wait_ms) <= 0)
-        return 1;
-    if (run->tail_len > TAIL_MAX) {
-        memmove(run->tail, run->tail + run->tail_len - TAIL_MAX, TAIL_MAX);
-        run->tail_len = TAIL_MAX;
-    }
-    n = read(run->output, run->tail + run->tail_len, sizeof(run->tail) - run->tail_len);
-    if (n > 0)
-        run->tail_len += (size_t)n;
-    return n > 0 || (n < 0 && errno == EINTR);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Waits for the end; 1 when it is there. What the program has left running in the background does not count.
- */
-static int await(struct run *run, int64_t end, int heeds_cancel, int *status)
-{
-    struct acme_config *config = &run->acme->config;
-    pid_t pid;
-
-    for (;;) {
-        pid = waitpid(run->pid, status, WNOHANG);
-        if (pid == run->pid || (pid < 0 && errno != EINTR)) {
-            while (run->output >= 0 && take_output(run, 0)) {
-                struct pollfd poll_fd = {.fd = run->output, .events = POLLIN};
-
-                if (poll(&poll_fd, 1, 0) <= 0)
-                    break;
-            }
-            return 1;
-        }
-        if (now_ms() > end || (heeds_cancel && config->is_cancelled(config->arg)))
-            return 0;
-        if (!take_output(run, TICK_MS) && run->output >= 0) {
-            close(run->output);
-            run->output = -1;
-        }
-    }
-}
-
-/* The last lines in one, without what a terminal would act upon. */
-static const char *tail_text(struct run *run, char text[TAIL_MAX])
-{
-    size_t start = run->tail_len > TAIL_MAX / 2 ? run->tail_len - TAIL_MAX / 2 : 0, n = 0, i;
-
-    /* Not from the middle of a line, if there is a whole one. */
-    for (i = start; start > 0 && i + 1 < run->tail_len; i++) {
-        if (run->tail[i] == '\n') {
-            start = i + 1;
-            break;
-        }
-    }
-    for (i = start; i < run->tail_len; i++) {
-        unsigned char c = (unsigned char)run->tail[i];
-
-        if (c == '\n' || c == '\r')
-            n += n > 0 && text[n - 1] != ' ' ? (size_t)(text[n] = ' ', 1) : 0;
-        else
-            text[n++] = c < 0x20 || c >= 0x7f ? '?' : (char)c;
-    }
-    while (n > 0 && text[n - 1] == ' ')
-        n--;
-    text[n] = '\0';
-    return n > 0 ? text : "it says nothing of the cause";
-}
-
-static int run_hook(struct acme *acme, const char *const *argv, unsigned seconds, int heeds_cancel, char *why,
-                    size_t size)
-{
-    struct run run = {.acme = acme, .output = -1};
-    char tail[TAIL_MAX];
-    int pipe_fds[2], error, status = 0, ok = 0;
-
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
-        snprintf(why, size, "%s", strerror(errno));
-        return 0;
-    }
-    error = spawn(argv, pipe_fds[1], &run.pid);
-    close(pipe_fds[1]);
-    run.output = pipe_fds[0];
-    fcntl(run.output, F_SETFL, O_NONBLOCK);
-    if (error != 0) {
-        snprintf(why, size, "%s", strerror(error));
-    } else if (await(&run, now_ms() + (int64_t)seconds * 1000, heeds_cancel, &status)) {
-        ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        if (WIFSIGNALED(status))
-            snprintf(why, size, "ended by signal %d: %s", WTERMSIG(status), tail_text(&run, tail));
-        else if (!ok)
-            snprintf(why, size, "exit status %d: %s", WEXITSTATUS(status), tail_text(&run, tail));
-    } else {
-        if (heeds_cancel && acme->config.is_cancelled(acme->config.arg))
-            snprintf(why, size, "interrupted");
-        else
-            snprintf(why, size, "ended after %u seconds: %s", seconds, tail_text(&run, tail));
-        kill(-run.pid, SIGTERM);
-        if (!await(&run, now_ms() + GRACE_MS, 0, &status)) {
-            kill(-run.pid, SIGKILL);
-            while (waitpid(run.pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        } else {
-            kill(-run.pid, SIGKILL); /* children that did not heed */
-        }
-    }
-    if (run.output >= 0)
-        close(run.output);
-    return ok;
+    return hook_check(path, is_script, why, sizeof(why)) || acme_raise(acme, "%s", why);
 }
 
 int acme_hook_run(struct acme *acme, const char *const *argv, unsigned seconds)
 {
-    char why[TAIL_MAX + 100];
+    const struct hook hook = {.argv = argv,
+                              .seconds = seconds,
+                              .is_cancelled = acme->config.is_cancelled,
+                              .arg = acme->config.arg};
+    char why[WHY_MAX];
 
-    return run_hook(acme, argv, seconds, 1, why, sizeof(why)) ||
+    return hook_run(&hook, why, sizeof(why), NULL, 0) ||
            acme_raise(acme, "hook %s %s: %s", argv[0], argv[1], why);
 }
 
 void acme_hook_clean(struct acme *acme, const char *const *argv, unsigned seconds)
 {
-    char why[TAIL_MAX + 100];
+    const struct hook hook = {.argv = argv, .seconds = seconds};
+    char why[WHY_MAX];
 
-    if (!run_hook(acme, argv, seconds, 0, why, sizeof(why)))
+    if (!hook_run(&hook, why, sizeof(why), NULL, 0))
         acme_progress(acme, "warning: hook %s %s: %s", argv[0], argv[1], why);
 }

@@ -38,6 +38,9 @@ const char *const managed_names[MANAGED_FIELDS] = {
     [MANAGED_F_RENEW_PERCENT] = "renew-percent",
     [MANAGED_F_LIVE] = "live",
     [MANAGED_F_DEPLOY_HOOK] = "deploy-hook",
+    [MANAGED_F_DEPLOY_ARGUMENTS] = "deploy-arguments",
+    [MANAGED_F_DEPLOY_ENVIRONMENT] = "deploy-environment",
+    [MANAGED_F_DEPLOY_TIMEOUT] = "deploy-timeout",
     [MANAGED_F_STATUS] = "acme-status",
     [MANAGED_F_ERROR] = "last-error",
     [MANAGED_F_RENEW_AT] = "renew-at",
@@ -338,8 +341,9 @@ int managed_set(struct store *store, int64_t id, enum managed_field field, const
     if (field == MANAGED_F_RENEW_PERCENT)
         ok = ok && store_setting_remove(store, menu, managed_names[MANAGED_F_RENEW_AT]);
     /* The next acme-renew sees to it. */
-    if (field == MANAGED_F_LIVE || field == MANAGED_F_DEPLOY_HOOK)
-        ok = ok && store_setting_set(store, menu, managed_names[MANAGED_F_DEPLOY_PENDING], "yes", 0);
+    if (field >= MANAGED_F_LIVE && field <= MANAGED_F_DEPLOY_TIMEOUT)
+        ok = ok && store_setting_set(store, menu, managed_names[MANAGED_F_DEPLOY_PENDING], "yes", 0) &&
+             store_setting_remove(store, menu, "deploy-next");
     if (field == MANAGED_F_KEY_SIZE || field == MANAGED_F_CUSTODY)
         ok = ok && drop_next_key(store, id);
     return store_end(store, ok);

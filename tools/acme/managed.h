@@ -62,6 +62,9 @@ enum managed_field {
     MANAGED_F_RENEW_PERCENT,
     MANAGED_F_LIVE,        /* "yes": its files are in live/NAME (store_live_write) */
     MANAGED_F_DEPLOY_HOOK, /* what is executed when those are new */
+    MANAGED_F_DEPLOY_ARGUMENTS, /* before "deploy", with blanks between them */
+    MANAGED_F_DEPLOY_ENVIRONMENT,
+    MANAGED_F_DEPLOY_TIMEOUT, /* seconds */
     /* State; times in seconds since 1970. */
     MANAGED_F_STATUS, /* "issued", "failed", MANAGED_REVOKED; empty: nothing has happened yet */
     MANAGED_F_ERROR,  /* of the last try */
@@ -143,6 +146,8 @@ void managed_failed(struct managed_host *host, int64_t id);
 /* Asks for renewal information where that is due, and renews what is due. *count is the number renewed. Goes
  * on after a failure, and returns 0 then. */
 int managed_run_due(struct managed_host *host, int *count);
+/* The same for one entry; *count is raised if it was renewed. */
+int managed_run_entry(struct managed_host *host, int64_t id, int *count);
 /* Revokes a managed certificate; by_key: asked for with the certificate's own key. reason is a CRLReason's
  * number. */
 int managed_revoke(struct managed_host *host, int64_t id, int reason, int by_key);
@@ -158,5 +163,8 @@ int64_t managed_window_time(const struct acme_renewal_info *info, int64_t not_be
 /* Seconds to wait after so many failures in a row: 5 minutes, doubled each time, at most a day, and up to a
  * tenth less by random. */
 int64_t managed_backoff(unsigned failures, unsigned random);
+/* Is it too soon for a next try? Not if that is later than any back-off: then the clock was wrong when it was
+ * noted. */
+int managed_is_waiting(int64_t next_try, int64_t now);
 
 #endif

@@ -83,15 +83,6 @@ static int look(struct managed_host *host, struct managed **managed, const struc
     return ok;
 }
 
-/* The service does not have it: its hook failed, or the process ended before that. */
-static int is_deploy_due(struct managed_host *host, const struct managed *managed,
-                         const struct store_cert *cert)
-{
-    return cert->der != NULL && (strcmp(managed->text[MANAGED_F_DEPLOY_PENDING], "yes") == 0 ||
-                                 (strcmp(managed->text[MANAGED_F_LIVE], "yes") == 0 &&
-                                  !store_live_is_there(host->store, managed->name)));
-}
-
 static int run_one(struct managed_host *host, struct managed **managed, const struct store_cert *cert,
                    int *count)
 {
@@ -101,15 +92,15 @@ static int run_one(struct managed_host *host, struct managed **managed, const st
     if (!look(host, managed, cert, now))
         return 0;
     if ((cert->der != NULL && time_of(*managed, MANAGED_F_RENEW_AT) > now) ||
-        time_of(*managed, MANAGED_F_NEXT_TRY) > now)
-        return !is_deploy_due(host, *managed, cert) || managed_deploy(host, (*managed)->id);
+        managed_is_waiting(time_of(*managed, MANAGED_F_NEXT_TRY), now))
+        return cert->der == NULL || managed_deploy(host, (*managed)->id);
     managed_progress(host, "renewing %s", (*managed)->name);
     ok = managed_issue(host, (*managed)->id, 0);
     *count += ok;
     return ok;
 }
 
-static int run_entry(struct managed_host *host, int64_t id, int *count)
+int managed_run_entry(struct managed_host *host, int64_t id, int *count)
 {
     struct managed *managed = managed_get(host->store, id);
     struct store_cert *cert;
@@ -156,7 +147,7 @@ int managed_run_due(struct managed_host *host, int *count)
 
     *count = 0;
     for (i = 0; i < list.count && !host->is_cancelled(host->arg); i++)
-        ok = run_entry(host, list.ids[i], count) && ok;
+        ok = managed_run_entry(host, list.ids[i], count) && ok;
     OPENSSL_free(list.ids);
     return ok;
 }

@@ -35,3 +35,8 @@ int64_t managed_backoff(unsigned failures, unsigned random)
         delay = BACKOFF_MOST;
     return delay - delay / 10 * (random % RANDOM_RANGE) / RANDOM_RANGE;
 }
+
+int managed_is_waiting(int64_t next_try, int64_t now)
+{
+    return next_try > now && next_try <= now + 2 * BACKOFF_MOST;
+}

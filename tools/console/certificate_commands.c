@@ -5,6 +5,8 @@
 #include "acme.h"
 #include "scep.h"
 
+#include "tools/duration.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,13 +31,15 @@ static const struct property sign_parameters[] = {
      "the CA that signs; without it the certificate signs itself", 0},
     {"ca-crl-host", TYPE_TEXT, 0, NULL, 0, 0, NULL, "of a CA: the host in the URL of its CRL", 0},
     {"name", TYPE_TEXT, 0, NULL, 0, 0, NULL, "a new name", 0},
+    {"valid-for", TYPE_DURATION, 0, NULL, 0, 0, NULL, "how long it lives, instead of days-valid: 8h, 15m", 0},
     END,
 };
 
 static int run_sign(struct call *call)
 {
     int64_t ca = call_certificate(call, "ca");
-    const char *host = call_text(call, "ca-crl-host");
+    const char *host = call_text(call, "ca-crl-host"), *valid_for = call_text(call, "valid-for");
+    struct store_sign_options options = {.crl_host = host, .name = call_text(call, "name")};
 
     if (ca < 0)
         return 0;
@@ -43,8 +47,9 @@ static int run_sign(struct call *call)
         strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") != strlen(host))
         return console_fail(call->console, "invalid value for argument ca-crl-host: \"%.64s\" is no host",
                             host);
-    return store_sign(console_store(call->console), call->ids[0], ca, host, call_text(call, "name")) &&
-           done(call);
+    if (valid_for != NULL && (options.seconds = duration_parse(valid_for)) < 10)
+        return console_fail(call->console, "value of valid-for must be 10s or more");
+    return store_sign(console_store(call->console), call->ids[0], ca, &options) && done(call);
 }
 
 /* ---- revocation ---- */

@@ -4,6 +4,7 @@
 
 #include "acme.h"
 #include "kept.h"
+#include "renewal.h"
 #include "scep.h"
 #include "user.h"
 
@@ -18,6 +19,7 @@ const struct menu *const console_menus[] = {
     &menu_certificate_acme_account,
     &menu_certificate_builtin,
     &menu_certificate_crl,
+    &menu_certificate_renewal,
     &menu_certificate_scep,
     &menu_certificate_scep_server,
     &menu_certificate_scep_server_otp,
@@ -34,6 +36,7 @@ const struct menu *const console_menus[] = {
     &menu_ip_service,
     &menu_log,
     &menu_system,
+    &menu_system_metrics,
     &menu_system_resource,
     &menu_tool,
     &menu_user,

@@ -3,6 +3,7 @@
 #include "certificate.h"
 
 #include "acme.h"
+#include "renewal.h"
 #include "scep.h"
 
 #include "tools/duration.h"
@@ -28,6 +29,7 @@ enum {
     FIELD_ACME_STATUS,
     FIELD_DOMAIN_NAMES,
     FIELD_DIRECTORY_URL,
+    FIELD_ENTRY, /* of the entry that keeps it; the name there is the same */
 };
 
 static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
@@ -87,6 +89,22 @@ static const struct property properties[] = {
     {"domain-names", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "what ACME keeps it valid for",
      FIELD_DOMAIN_NAMES},
     {"directory-url", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of its ACME server", FIELD_DIRECTORY_URL},
+    {"renew", TYPE_BOOL, PROP_BOTH | PROP_QUIET, NULL, 0, 0, "no", "its CA here renews it", FIELD_ENTRY},
+    {"reuse-key", TYPE_BOOL, PROP_BOTH | PROP_QUIET, NULL, 0, 0, "yes", "renew with the same key",
+     FIELD_ENTRY},
+    {"renew-percent", TYPE_NUMBER, PROP_BOTH | PROP_QUIET, NULL, 10, 95, RENEWAL_PERCENT,
+     "of its life that has passed when it is renewed", FIELD_ENTRY},
+    {"live", TYPE_BOOL, PROP_BOTH | PROP_QUIET, NULL, 0, 0, "no",
+     "keep its files for a service in the folder live/NAME", FIELD_ENTRY},
+    TEXT("deploy-hook", PROP_BOTH | PROP_QUIET | PROP_FULL,
+         "the program that is executed when those are new, with its path", FIELD_ENTRY),
+    TEXT("deploy-arguments", PROP_BOTH | PROP_QUIET | PROP_FULL,
+         "what it is given before \"deploy\", the name and the folder; a backslash keeps a blank",
+         FIELD_ENTRY),
+    TEXT("deploy-environment", PROP_BOTH | PROP_QUIET | PROP_FULL,
+         "variables for it: NAME=VALUE, with blanks between them", FIELD_ENTRY),
+    {"deploy-timeout", TYPE_NUMBER, PROP_BOTH | PROP_QUIET, NULL, 1, 3600, RENEWAL_DEPLOY_SECONDS,
+     "seconds that it may take", FIELD_ENTRY},
     {.name = ""},
 };
 
@@ -201,6 +219,8 @@ static char *value(struct console *console, const struct menu *menu, const struc
         return acme_certificate_value(console, cert->id, MANAGED_F_DOMAIN_NAMES);
     case FIELD_DIRECTORY_URL:
         return acme_certificate_value(console, cert->id, MANAGED_F_DIRECTORY_URL);
+    case FIELD_ENTRY:
+        return renewal_certificate_value(console, cert, property->name);
     }
     return NULL;
 }
@@ -214,6 +234,7 @@ static int change(struct call *call, struct store_cert *cert, const struct argum
 
     switch (argument->property->field) {
     case FIELD_COPY_FROM:
+    case FIELD_ENTRY:
         return 1;
     case FIELD_DAYS_VALID:
         cert->days_valid = atoi(text);
@@ -276,15 +297,33 @@ static int copy_from(struct call *call, struct store_cert *cert)
     return ok;
 }
 
+/* What is kept in the certificate's entry. */
+static int change_entry(struct call *call, int64_t id)
+{
+    size_t i;
+    int ok = 1;
+
+    for (i = 0; ok && i < call->count; i++) {
+        const struct argument *argument = &call->arguments[i];
+
+        if (argument->property->field == FIELD_ENTRY)
+            ok = renewal_certificate_set(call->console, id, argument->property, argument->text);
+    }
+    return ok;
+}
+
 static int add(struct call *call, int64_t *id)
 {
+    struct store *store = console_store(call->console);
     struct store_cert *cert = store_template_new();
     int ok = cert != NULL && copy_from(call, cert);
     size_t i;
 
     for (i = 0; ok && i < call->count; i++)
         ok = change(call, cert, &call->arguments[i]);
-    ok = ok && store_template_add(console_store(call->console), cert);
+    ok = ok && store_begin(store);
+    if (ok)
+        ok = store_end(store, store_template_add(store, cert) && change_entry(call, cert->id));
     if (ok)
         *id = cert->id;
     store_cert_free(cert);
@@ -295,7 +334,8 @@ static int is_changeable(const struct store_cert *cert, const struct argument *a
 {
     int field = argument->property->field;
 
-    return cert->der == NULL || field == STORE_NAME || field == FIELD_TRUSTED || field == STORE_TRUST_STORE;
+    return cert->der == NULL || field == STORE_NAME || field == FIELD_TRUSTED || field == STORE_TRUST_STORE ||
+           field == FIELD_ENTRY;
 }
 
 static int set(struct call *call, int64_t id)
@@ -307,10 +347,11 @@ static int set(struct call *call, int64_t id)
 
     for (i = 0; ok && i < call->count; i++) {
         if (!is_changeable(cert, &call->arguments[i]))
-            ok = console_fail(
-                call->console,
-                "%s of %s can't be changed: it is signed; only name, trusted and trust-store can",
-                call->arguments[i].property->name, cert->text[STORE_NAME]);
+            ok = console_fail(call->console,
+                              "%s of %s can't be changed: it is signed; only name, trusted and trust-store "
+                              "can, and how it is "
+                              "renewed and given to services",
+                              call->arguments[i].property->name, cert->text[STORE_NAME]);
         else
             ok = change(call, cert, &call->arguments[i]);
     }
@@ -318,7 +359,9 @@ static int set(struct call *call, int64_t id)
         call_text(call, "trusted") != NULL)
         console_note(call->console, "%s is no CA: trusting it trusts this one certificate",
                      cert->text[STORE_NAME]);
-    ok = ok && store_cert_update(store, cert);
+    ok = ok && store_begin(store);
+    if (ok)
+        ok = store_end(store, store_cert_update(store, cert) && change_entry(call, id));
     store_cert_free(cert);
     return ok;
 }
@@ -331,7 +374,7 @@ static int remove_cert(struct call *call, int64_t id)
     if (store == NULL || !store_begin(store))
         return 0;
     ok = acme_certificate_removed(call->console, id) && scep_certificate_removed(call->console, id) &&
-         store_cert_remove(store, id, &removed);
+         renewal_certificate_removed(call->console, id) && store_cert_remove(store, id, &removed);
     if (!store_end(store, ok))
         return 0;
     if (removed > 1)

@@ -2,6 +2,8 @@
 /* Certificates that SCEP obtains for the store: their entries, and which are due; see enrolment.h. */
 #include "enrolment_private.h"
 
+#include "tools/renewal/renewal.h"
+
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -146,7 +148,7 @@ static int is_due(struct enrol_run *run)
 {
     int64_t now = (int64_t)time(NULL);
 
-    if (enrol_get_number(run, "next-try") > now)
+    if (managed_is_waiting(enrol_get_number(run, "next-try"), now))
         return 0;
     if (run->certificate->der == NULL || enrol_is(run, "scep-status", "", SCEP_STATUS_PENDING))
         return 1;
@@ -174,6 +176,28 @@ static int collect(void *arg, int64_t id)
     return list->count < sizeof(list->ids) / sizeof(list->ids[0]);
 }
 
+int scep_enrol_run_entry(struct managed_host *host, int64_t id, int *count)
+{
+    struct enrol_run run;
+    int due, is_pending = 0, ok = 1;
+
+    if (!enrol_begin(&run, host, id)) {
+        enrol_end(&run);
+        return scep_enrol_remove(host, id); /* its certificate went with its CA */
+    }
+    due = is_due(&run);
+    if (!due && is_look_due(&run))
+        enrol_look(&run);
+    /* What a process that was killed has left. */
+    if (!due && renewal_deploy_is_due(host->store, run.menu, run.certificate))
+        ok = renewal_deploy(host, run.menu, run.certificate->id);
+    enrol_end(&run);
+    if (due)
+        ok = scep_enrol_run(host, id, &is_pending);
+    *count += due && ok && !is_pending;
+    return ok;
+}
+
 int scep_enrol_run_due(struct managed_host *host, int *count)
 {
     struct ids list = {.count = 0};
@@ -181,23 +205,7 @@ int scep_enrol_run_due(struct managed_host *host, int *count)
     int ok = store_entry_each(host->store, SCEP_CLIENT_MENU, collect, &list);
 
     *count = 0;
-    for (i = 0; i < list.count && !host->is_cancelled(host->arg); i++) {
-        struct enrol_run run;
-        int due, is_pending = 0;
-
-        if (!enrol_begin(&run, host, list.ids[i])) {
-            enrol_end(&run);
-            ok = scep_enrol_remove(host, list.ids[i]) && ok; /* its certificate went with its CA */
-            continue;
-        }
-        due = is_due(&run);
-        if (!due && is_look_due(&run))
-            enrol_look(&run);
-        enrol_end(&run);
-        if (due && scep_enrol_run(host, list.ids[i], &is_pending))
-            *count += !is_pending;
-        else if (due)
-            ok = 0;
-    }
+    for (i = 0; i < list.count && !host->is_cancelled(host->arg); i++)
+        ok = scep_enrol_run_entry(host, list.ids[i], count) && ok;
     return ok;
 }

@@ -33,6 +33,8 @@ int64_t scep_enrol_find(struct store *store, int64_t certificate);
 int scep_enrol_run(struct managed_host *host, int64_t id, int *is_pending);
 /* All that is due. *count is the number obtained. Goes on after a failure, and returns 0 then. */
 int scep_enrol_run_due(struct managed_host *host, int *count);
+/* The same for one entry; *count is raised if its certificate was obtained. */
+int scep_enrol_run_entry(struct managed_host *host, int64_t id, int *count);
 int scep_enrol_remove(struct managed_host *host, int64_t id);
 
 #endif

@@ -4,6 +4,8 @@
 #include "enrolment_private.h"
 #include "private.h"
 
+#include "tools/renewal/renewal.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -425,6 +427,8 @@ int scep_enrol_run(struct managed_host *host, int64_t id, int *is_pending)
         enrol_raise(&run, "the certificate of the SCEP entry is not there any more");
     else if (!(ok = work(&run, is_pending)))
         note_failure(&run);
+    else if (!*is_pending)
+        ok = renewal_deploy(host, run.menu, run.certificate->id);
     enrol_end(&run);
     return ok;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * signetd: serves what /ip service has enabled, and takes up each change of the store at once, whoever makes
- * it. The main thread waits for signals, for changes of the database's files, and for the time of the next
- * CRL; each service has threads of its own.
+ * it. The main thread waits for signals, for changes of the database's files, and for what is due (schedule.h);
+ * each service has threads of its own.
  */
 #include "notify.h"
 #include "runner.h"
+#include "schedule.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 #define SETTLE_US    50000 /* many changes at once are taken up as one */
-#define CRL_S        3600  /* how often is looked for CRLs that are old */
 #define FILES_WANTED 4096
 #define RETRY_S      30 /* a service that can't be served is tried again */
 
@@ -40,7 +40,8 @@ struct served {
 struct server {
     struct daemon daemon;
     struct event_base *base;
-    struct event *signals[3], *change, *settled, *crls, *ended, *retry;
+    struct event *signals[3], *change, *settled, *ended, *retry;
+    struct schedule *schedule;
     int watch_fd, lock_fd;
     struct served served[SERVED_COUNT];
 };
@@ -143,9 +144,12 @@ static void take_up(struct server *server)
 
 static void on_settled(evutil_socket_t fd, short what, void *arg)
 {
+    struct server *server = arg;
+
     (void)fd;
     (void)what;
-    take_up(arg);
+    take_up(server);
+    schedule_changed(server->schedule);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -197,42 +201,6 @@ static void on_change(evutil_socket_t fd, short what, void *arg)
         ;
     if (!evtimer_pending(server->settled, NULL))
         evtimer_add(server->settled, &settle);
-}
-
-/* ---- CRLs ---- */
-
-struct old_crls {
-    int64_t cas[64];
-    int count;
-};
-
-/* One whose time is three quarters over. */
-static int is_old(void *arg, struct store_crl *crl)
-{
-    struct old_crls *old = arg;
-    int64_t life = crl->next_update - crl->this_update;
-
-    if (crl->ca != 0 && (int64_t)time(NULL) > crl->this_update + life / 4 * 3)
-        old->cas[old->count++] = crl->ca;
-    return (size_t)old->count < sizeof(old->cas) / sizeof(old->cas[0]);
-}
-
-/* A CRL that is over makes what it is about invalid for those who insist on one. */
-static void on_crls(evutil_socket_t fd, short what, void *arg)
-{
-    static const struct timeval again = {CRL_S, 0};
-    struct server *server = arg;
-    struct store *store = server->daemon.store;
-    struct old_crls old = {.count = 0};
-    int i;
-
-    (void)fd;
-    (void)what;
-    if (store_crl_each(store, is_old, &old)) {
-        for (i = 0; i < old.count; i++)
-            store_crl_issue(store, old.cas[i]);
-    }
-    evtimer_add(server->crls, &again);
 }
 
 /* ---- the process ---- */
@@ -294,7 +262,6 @@ static int watch_store(struct server *server)
 static int add_events(struct server *server)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    static const struct timeval at_once = {0, 0};
     size_t i;
     int ok = 1;
 
@@ -307,18 +274,17 @@ static int add_events(struct server *server)
     }
     server->change = event_new(server->base, server->watch_fd, EV_READ | EV_PERSIST, on_change, server);
     server->settled = evtimer_new(server->base, on_settled, server);
-    server->crls = evtimer_new(server->base, on_crls, server);
     server->retry = evtimer_new(server->base, on_retry, server);
     server->ended = event_new(server->base, server->daemon.ended_fd, EV_READ | EV_PERSIST, on_ended, server);
     return ok && server->retry != NULL && server->ended != NULL && event_add(server->ended, NULL) == 0 &&
-           server->change != NULL && server->settled != NULL && server->crls != NULL &&
-           event_add(server->change, NULL) == 0 && evtimer_add(server->crls, &at_once) == 0;
+           server->change != NULL && server->settled != NULL && event_add(server->change, NULL) == 0;
 }
 
 static void clear(struct server *server)
 {
     size_t i;
 
+    schedule_free(server->schedule);
     for (i = 0; i < SERVED_COUNT; i++) {
         stop(&server->served[i]);
         service_clear(&server->served[i].now);
@@ -331,8 +297,6 @@ static void clear(struct server *server)
         event_free(server->change);
     if (server->settled != NULL)
         event_free(server->settled);
-    if (server->crls != NULL)
-        event_free(server->crls);
     if (server->retry != NULL)
         event_free(server->retry);
     if (server->ended != NULL)
@@ -371,7 +335,8 @@ static int serve_store(struct tool *tool)
          ((server.daemon.ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 ||
           tool_error("eventfd: %s", strerror(errno)) == TOOL_OK) &&
          (server.daemon.store = store_open(&config)) != NULL && lock_store(&server) && watch_store(&server) &&
-         (add_events(&server) || tool_error("out of memory") == TOOL_OK);
+         (add_events(&server) || tool_error("out of memory") == TOOL_OK) &&
+         (server.schedule = schedule_new(&server.daemon, server.base)) != NULL;
     if (ok) {
         take_up(&server);
         notify(tool->config.notify_socket, "READY=1");

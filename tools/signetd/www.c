@@ -2,6 +2,8 @@
 /* Who answers which path of the service www. */
 #include "www.h"
 
+#include "tools/http/networks.h"
+#include "tools/renewal/renewal.h"
 #include "tools/scep/server.h"
 #include "tools/services.h"
 
@@ -160,6 +162,31 @@ static void answer_challenge(struct www *www, const char *token, struct front_re
         answer_text(response, 404, "not found\n");
 }
 
+/* ---- metrics ---- */
+
+/* Names of certificates and hosts are nobody's business by default. */
+static void answer_metrics(struct www *www, const char *address, struct front_response *response)
+{
+    char *text = renewal_get(www->scep.store, RENEWAL_METRICS_MENU, "address", RENEWAL_METRICS_ADDRESS);
+    struct networks *networks = text != NULL && *text != '\0' ? networks_new(text) : NULL;
+    int is_allowed = networks != NULL && networks_have(networks, address);
+    size_t len = 0;
+    char *metrics;
+
+    networks_free(networks);
+    OPENSSL_free(text);
+    if (!is_allowed) {
+        answer_text(response, 404, "not found\n");
+        return;
+    }
+    metrics = renewal_metrics(www->scep.store, (int64_t)time(NULL), &len);
+    if (metrics != NULL)
+        answer(response, 200, "text/plain; version=0.0.4", metrics, len);
+    else
+        answer_text(response, 503, "the store can't be read\n");
+    OPENSSL_free(metrics);
+}
+
 void www_answer(struct www *www, const struct front_request *request, struct front_response *response)
 {
     const char *path = request->path;
@@ -167,6 +194,8 @@ void www_answer(struct www *www, const struct front_request *request, struct fro
 
     if (strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0)
         answer_challenge(www, path + strlen(CHALLENGES), response);
+    else if (strcmp(path, "/metrics") == 0)
+        answer_metrics(www, request->address, response);
     else if ((strcmp(path, "/ocsp") == 0 || strcmp(path, "/ocsp/") == 0) && request->method == FRONT_POST)
         answer_ocsp(www, request->body, request->body_len, response);
     else if (strncmp(path, "/ocsp/", 6) == 0 && request->method != FRONT_POST)

@@ -16,6 +16,7 @@ void www_free(struct www *www);
  *   /ca/N.crt    its certificate, DER (section 4.2.2.1)
  *   /ocsp        OCSP by POST, and by GET behind /ocsp/ (RFC 6960 appendix A)
  *   /.well-known/acme-challenge/TOKEN   for http-01 (RFC 8555 section 8.3)
+ *   /metrics     Prometheus's text, for the networks of /system metrics
  *   everything else is SCEP's
  */
 void www_answer(struct www *www, const struct front_request *request, struct front_response *response);
