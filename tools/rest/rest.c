@@ -58,16 +58,11 @@ static void put_error(struct front_response *response, int status, const char *d
         int status;
         const char *message;
     } messages[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {415, "Unsupported Media Type"},
-        {429, "Too Many Requests"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {0, "Error"},
+        {400, "Bad Request"},        {401, "Unauthorized"},
+        {403, "Forbidden"},          {404, "Not Found"},
+        {405, "Method Not Allowed"}, {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},  {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},    {0, "Error"},
     };
     static const struct front_header authenticate[] = {
         {"WWW-Authenticate", "Basic realm=\"Signet\", charset=\"UTF-8\""}, {NULL, NULL}};
@@ -91,8 +86,8 @@ static void put_failure(struct front_response *response, const json_t *answer)
         const char *kind;
         int status;
     } kinds[] = {
-        {"missing", 404}, {"denied", 403},      {"login", 401}, {"timeout", 504}, {"cancelled", 504},
-        {"failed", 400},  {"unavailable", 503}, {"invalid", 400},
+        {"missing", 404},   {"denied", 403}, {"login", 401},       {"timeout", 504},
+        {"cancelled", 504}, {"failed", 400}, {"unavailable", 503}, {"invalid", 400},
     };
     const char *kind = worker_text(answer, "kind");
     int status = 503;
@@ -140,8 +135,8 @@ static void put_result(struct front_response *response, const json_t *answer)
         if (told != NULL)
             json_array_append(lines, (json_t *)told);
         for (i = 0; i < json_array_size(progress); i++)
-            json_array_append_new(lines, json_pack("{s:s, s:O}", ".section", "0", "progress",
-                                                   json_array_get(progress, i)));
+            json_array_append_new(
+                lines, json_pack("{s:s, s:O}", ".section", "0", "progress", json_array_get(progress, i)));
     }
     put(response, 200, lines);
     json_decref(lines);
@@ -154,12 +149,14 @@ static int names_item(const json_t *request, const json_t *answer)
 }
 
 /* The object that add or set has left. */
-static void put_object(struct rest *rest, const struct worker_session *session, const json_t *request,
-                       const json_t *answer, int status, struct front_response *response)
+static void put_object(struct rest *rest, const struct worker_session *session, const json_t *answer,
+                       int status, struct front_response *response)
 {
-    json_t *print = json_pack("{s:O, s:s}", "path", json_object_get(request, "path"), "command", "print"),
+    json_t *print = json_pack("{s:s, s:s}", "menu", worker_text(answer, "menu"), "command", "print"),
            *id = json_object_get(answer, "result"), *rows;
 
+    if (id == NULL)
+        id = json_array_get(json_object_get(answer, "numbers"), 0);
     if (id != NULL)
         json_object_set(print, "numbers", id);
     rows = worker_call_as(rest->logins, session, print, -1);
@@ -179,9 +176,9 @@ static void run(struct rest *rest, const struct worker_session *session, const s
     if (!is_ok(answer))
         put_failure(response, answer);
     else if (http->method == FRONT_PUT)
-        put_object(rest, session, request, answer, 201, response);
+        put_object(rest, session, answer, 201, response);
     else if (http->method == FRONT_PATCH)
-        put_object(rest, session, request, answer, 200, response);
+        put_object(rest, session, answer, 200, response);
     else if (http->method == FRONT_DELETE)
         response->status = 204;
     else if (json_object_get(answer, "rows") != NULL)
