@@ -168,24 +168,21 @@ static void put_object(struct rest *rest, const struct worker_session *session, 
     json_decref(print);
 }
 
-static void run(struct rest *rest, const struct worker_session *session, const struct front_request *http,
-                json_t *request, struct front_response *response)
+static void put_answer(struct rest *rest, const struct worker_session *session, enum front_method method,
+                       const json_t *request, const json_t *answer, struct front_response *response)
 {
-    json_t *answer = worker_call_as(rest->logins, session, request, -1);
-
     if (!is_ok(answer))
         put_failure(response, answer);
-    else if (http->method == FRONT_PUT)
+    else if (method == FRONT_PUT)
         put_object(rest, session, answer, 201, response);
-    else if (http->method == FRONT_PATCH)
+    else if (method == FRONT_PATCH)
         put_object(rest, session, answer, 200, response);
-    else if (http->method == FRONT_DELETE)
+    else if (method == FRONT_DELETE)
         response->status = 204;
     else if (json_object_get(answer, "rows") != NULL)
         put_rows(response, 200, answer, names_item(request, answer));
     else
         put_result(response, answer);
-    json_decref(answer);
 }
 
 /* ---- who asks ---- */
@@ -230,7 +227,7 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
 {
     struct worker_session session;
     const char *why;
-    json_t *request;
+    json_t *request, *answer;
 
     if (!log_in(rest, http, &session, response))
         return;
@@ -239,7 +236,19 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
         put_error(response, strncmp(why, "Content-Type", 12) == 0 ? 415 : 400, why);
         return;
     }
-    run(rest, &session, http, request, response);
+    answer = worker_call_as(rest->logins, &session, request, -1);
+    /* The user has been changed since the login that is remembered: is it still one? */
+    if (strcmp(worker_text(answer, "kind"), "login") == 0) {
+        json_decref(answer);
+        answer = log_in(rest, http, &session, response) ? worker_call_as(rest->logins, &session, request, -1)
+                                                        : NULL;
+        if (answer == NULL) {
+            json_decref(request);
+            return;
+        }
+    }
+    put_answer(rest, &session, http->method, request, answer, response);
     OPENSSL_cleanse(&session, sizeof(session));
+    json_decref(answer);
     json_decref(request);
 }
