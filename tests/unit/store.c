@@ -146,7 +146,7 @@ static void opening(void)
     struct stat st;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-    CU_ASSERT_EQUAL(store_number(store, 0, "PRAGMA user_version", ""), 3);
+    CU_ASSERT_EQUAL(store_number(store, 0, "PRAGMA user_version", ""), 4);
     CU_ASSERT(add_template(store, "kept", "x", "tls-server") > 0);
     snprintf(path, sizeof(path), "%s/above/open", folder);
     CU_ASSERT(stat(path, &st) == 0 && (st.st_mode & 0777) == 0700);
@@ -184,6 +184,8 @@ static void migrating(void)
     CU_ASSERT_EQUAL(store_cert_count(store), 0);
     /* From the first version. */
     CU_ASSERT(add_template(store, "kept", "x", "tls-server") > 0);
+    CU_ASSERT(store_run(store, "DROP TABLE previous", "") && store_run(store, "DROP TABLE warned", "") &&
+              store_run(store, "DROP INDEX certificate_expiry", ""));
     CU_ASSERT(store_run(store, "DROP TABLE incoming", "") && store_run(store, "DROP TABLE password", "") &&
               store_run(store, "DROP INDEX certificate_issued", "") &&
               store_run(store, "CREATE INDEX certificate_ca ON certificate(ca)", "") &&
@@ -191,7 +193,7 @@ static void migrating(void)
     store_free(store);
     store = open_store("migrate");
     CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-    CU_ASSERT_EQUAL(store_number(store, 0, "PRAGMA user_version", ""), 3);
+    CU_ASSERT_EQUAL(store_number(store, 0, "PRAGMA user_version", ""), 4);
     CU_ASSERT_EQUAL(store_number(store, 0, "SELECT count(*) FROM incoming", ""), 0);
     CU_ASSERT_EQUAL(store_cert_count(store), 1);
     store_free(store);
