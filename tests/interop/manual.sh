@@ -5,7 +5,8 @@
 
 store_start
 page=$BUILD/tools/signet.1
-for file in "$page" "$ROOT/provider/signet.7" "$ROOT/tools/signetd/signetd.8"; do
+for file in "$page" "$ROOT/provider/signet.7" "$ROOT/tools/signetd/signetd.8" \
+    "$ROOT/tools/bindings/signet-bindings.5"; do
     check "${file##*/}" mandoc -T lint -W warning "$file"
 done
 # Without what makes words bold on a line printer.

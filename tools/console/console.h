@@ -118,6 +118,7 @@ struct menu {
     int is_for_full;                    /* over the network only the group full may be here */
     const char *not_yet;                /* what is only kept so far; said when it is changed */
     void (*changed)(struct call *call); /* says what there is to say to a change that was made; or NULL */
+    int (*apply)(struct call *call);    /* does what follows from a change that is committed; or NULL */
 
     /* Items: each calls fn for all, or those of the hint, in the order of print. */
     int (*each)(struct console *console, const struct menu *menu, const struct hint *hint, item_fn *fn,

@@ -284,7 +284,7 @@ static int in_transaction(struct call *call, int (*work)(struct call *call))
         console_note(call->console, "not yet: %s", call->menu->not_yet);
     if (call->menu->changed != NULL)
         call->menu->changed(call);
-    return 1;
+    return call->menu->apply == NULL || call->menu->apply(call);
 }
 
 static int add_work(struct call *call)

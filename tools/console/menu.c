@@ -3,6 +3,7 @@
 #include "console.h"
 
 #include "acme.h"
+#include "binding.h"
 #include "kept.h"
 #include "renewal.h"
 #include "scep.h"
@@ -17,6 +18,7 @@ const struct menu *const console_menus[] = {
     &menu_certificate,
     &menu_certificate_acme,
     &menu_certificate_acme_account,
+    &menu_certificate_binding,
     &menu_certificate_builtin,
     &menu_certificate_crl,
     &menu_certificate_renewal,

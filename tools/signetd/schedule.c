@@ -2,7 +2,7 @@
 /* The timer, and the process that it starts. */
 #include "schedule.h"
 
-#include "child.h"
+#include "command.h"
 #include "tools/renewal/renewal.h"
 
 #include <errno.h>
@@ -91,7 +91,7 @@ static void start(struct schedule *schedule)
 {
     static const struct timeval most = {WORK_MOST, 0};
 
-    schedule->child_fd = child_start(schedule->daemon->tool, "renew", &schedule->child);
+    schedule->child_fd = command_start(schedule->daemon->tool, "renew", &schedule->child);
     if (schedule->child_fd < 0) {
         wait_longer(schedule);
         set_timer(schedule, schedule->not_before);
@@ -206,7 +206,7 @@ void schedule_free(struct schedule *schedule)
             event_free(*events[i]);
     }
     if (schedule->child_fd >= 0) {
-        child_stop(schedule->child, schedule->child_fd);
+        command_stop(schedule->child, schedule->child_fd);
         close(schedule->child_fd);
     }
     if (schedule->timer_fd >= 0)
