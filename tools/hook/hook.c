@@ -64,9 +64,9 @@ struct run {
  * bring foreign code into its interpreter, or into OpenSSL in it, does not. */
 static int is_withheld(const char *variable)
 {
-    static const char *const withheld[] = {"LD_",        "BASH_ENV=", "ENV=", "BASH_FUNC_",
-                                           "SHELLOPTS=", "BASHOPTS=", "IFS=", "OPENSSL_CONF=",
-                                           "NOTIFY_SOCKET="};
+    static const char *const withheld[] = {
+        "LD_",       "BASH_ENV=", "ENV=",          "BASH_FUNC_",    "SHELLOPTS=",
+        "BASHOPTS=", "IFS=",      "OPENSSL_CONF=", "NOTIFY_SOCKET="};
     size_t i;
 
     for (i = 0; i < sizeof(withheld) / sizeof(*withheld); i++) {
@@ -148,7 +148,8 @@ static int spawn(const struct hook *hook, int output, pid_t *pid)
         posix_spawnattr_setpgroup(&attributes, 0) == 0 &&
         posix_spawnattr_setflags(&attributes,
                                  POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP) == 0)
-        error = posix_spawn(pid, hook->argv[0], &actions, &attributes, (char *const *)hook->argv, environment);
+        error =
+            posix_spawn(pid, hook->argv[0], &actions, &attributes, (char *const *)hook->argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     OPENSSL_free(environment);

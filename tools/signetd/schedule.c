@@ -119,8 +119,8 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
     schedule->child_fd = -1;
     /* A failure is told by itself; of an end by a signal nobody has said anything. */
     if (WIFSIGNALED(status))
-        store_log(schedule->daemon->store, "system,error", "renewal was ended by signal %d, and goes on later",
-                  WTERMSIG(status));
+        store_log(schedule->daemon->store, "system,error",
+                  "renewal was ended by signal %d, and goes on later", WTERMSIG(status));
     now = (int64_t)time(NULL);
     if (!read_next(schedule, now, &next) || next <= now)
         wait_longer(schedule);
