@@ -209,8 +209,9 @@ static int put_back(struct deploy *deploy)
                 renewal_set(store, deploy->entry, "deploy-pending", "yes") &&
                 store_log(store, "certificate,error", "certificate %s: %s", deploy->cert->text[STORE_NAME],
                           error));
-    if (ok && give_files(deploy))
-        note_done(deploy);
+    /* Services that had taken the new one get the one before again. */
+    if (ok && give_files(deploy) && note_done(deploy))
+        renewal_prove(deploy->host, deploy->certificate);
     return 0;
 }
 

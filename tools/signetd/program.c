@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Starts the program signet: where it is, and what it inherits. */
-#include "child.h"
+#include "program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static int spawn(const char *path, const char *const *argv, pid_t *pid)
 }
 
 /* The hardware's options are in the environment (tool_config_apply). */
-int child_start(const struct tool *tool, const char *command, pid_t *pid)
+int program_start(const struct tool *tool, const char *command, pid_t *pid)
 {
     const char *argv[] = {"signet", "--home", tool->config.home, command, NULL};
     char path[PATH_MAX];
@@ -90,7 +90,7 @@ int child_start(const struct tool *tool, const char *command, pid_t *pid)
     return fd;
 }
 
-void child_stop(pid_t pid, int fd)
+void program_stop(pid_t pid, int fd)
 {
     struct pollfd ended = {.fd = fd, .events = POLLIN};
 

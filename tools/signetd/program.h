@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The program signet as a child of the daemon. */
-#ifndef SIGNET_SIGNETD_CHILD_H
-#define SIGNET_SIGNETD_CHILD_H
+#ifndef SIGNET_SIGNETD_PROGRAM_H
+#define SIGNET_SIGNETD_PROGRAM_H
 
 #include "tools/tool.h"
 
@@ -10,8 +10,8 @@
 /* Starts `signet COMMAND` for the daemon's store, in a process group of its own, what it prints on our
  * standard error. Returns a descriptor that can be read from when it has ended (pidfd_open(2)), or -1 and
  * said why. */
-int child_start(const struct tool *tool, const char *command, pid_t *pid);
+int program_start(const struct tool *tool, const char *command, pid_t *pid);
 /* Waits for its end, after SIGINT; after a few seconds, with SIGKILL. */
-void child_stop(pid_t pid, int fd);
+void program_stop(pid_t pid, int fd);
 
 #endif
