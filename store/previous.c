@@ -30,8 +30,8 @@ int store_previous_drop(struct store *store, int64_t id)
 /* What is kept, as a record with the name and the trust that the certificate has now. */
 static struct store_cert *read_previous(struct store *store, int64_t id, X509 **x509)
 {
-    sqlite3_stmt *stmt = store_prepare(
-        store, "SELECT der, key, coalesce(ca, 0) FROM previous WHERE certificate = ?", "i", id);
+    sqlite3_stmt *stmt =
+        store_prepare(store, "SELECT der, key, coalesce(ca, 0) FROM previous WHERE certificate = ?", "i", id);
     struct store_cert *now = store_cert_by_id(store, id), *cert = store_template_new();
     int row = stmt != NULL && now != NULL && cert != NULL ? store_step(store, stmt) : -1, ok = 0;
 

@@ -34,9 +34,9 @@ static int make_key(struct store *store, struct renewal *renewal, int new_key)
 {
     const struct store_cert *before = renewal->before;
 
-    renewal->pkey =
-        new_key ? store_pkey_make(store, before->text[STORE_KEY_SIZE], before->key_custody, NULL, &renewal->pem)
-                : store_cert_pkey(store, before);
+    renewal->pkey = new_key ? store_pkey_make(store, before->text[STORE_KEY_SIZE], before->key_custody, NULL,
+                                              &renewal->pem)
+                            : store_cert_pkey(store, before);
     return renewal->pkey != NULL;
 }
 
@@ -84,8 +84,8 @@ static int save(struct store *store, struct renewal *renewal)
     }
     now = store_cert_by_id(store, before->id);
     ok = now != NULL && cert != NULL;
-    if (ok && (strcmp(now->text[STORE_FINGERPRINT], before->text[STORE_FINGERPRINT]) != 0 ||
-               now->revoked_at != 0))
+    if (ok &&
+        (strcmp(now->text[STORE_FINGERPRINT], before->text[STORE_FINGERPRINT]) != 0 || now->revoked_at != 0))
         ok = store_raise(store, "%s was changed by another program meanwhile; try again",
                          before->text[STORE_NAME]);
     ok = ok && store_cert_describe(store, cert, renewal->x509) &&
@@ -95,8 +95,8 @@ static int save(struct store *store, struct renewal *renewal)
         cert->id = before->id;
         cert->ca = before->ca;
         cert->is_trusted = now->is_trusted;
-        cert->key = renewal->pem != NULL ? store_key_insert(store, renewal->pkey, renewal->pem, NULL)
-                                         : before->key;
+        cert->key =
+            renewal->pem != NULL ? store_key_insert(store, renewal->pkey, renewal->pem, NULL) : before->key;
         ok = cert->key > 0 && store_previous_keep(store, cert->id) &&
              store_cert_write(store, cert, renewal->x509) && store_key_sweep(store) &&
              (!cert->is_trusted || store_trust_touch(store)) &&

@@ -23,6 +23,13 @@ _signet() {
         ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'run' -- "$current")
         return
         ;;
+    renew)
+        return
+        ;;
+    status)
+        ((COMP_CWORD > 2)) || mapfile -t COMPREPLY < <(compgen -W 'as-json' -- "$current")
+        return
+        ;;
     run)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
@@ -37,7 +44,7 @@ _signet() {
         COMPREPLY=("${COMPREPLY[@]/#/"${current%/*}/"}")
     fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'hw key run' -- "$current")
+        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'hw key renew run status' -- "$current")
     fi
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 }

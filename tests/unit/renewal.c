@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What is due and when, what is said before a certificate ends, and what is kept until a new one is proved. */
+/* What is due and when, what is said before a certificate ends, and what is kept until a new one is proved.
+ */
 #include "tools/renewal/renewal.h"
 
 #include "store/private.h"
@@ -108,8 +109,9 @@ static struct store_cert *get(int64_t id)
 /* As if the certificate had been made so long ago; what the store knows of it, not what it says itself. */
 static void age(int64_t id, int64_t seconds)
 {
-    CU_ASSERT(store_run(store, "UPDATE certificate SET not_before = not_before - ?, not_after = not_after - ? "
-                               "WHERE id = ?",
+    CU_ASSERT(store_run(store,
+                        "UPDATE certificate SET not_before = not_before - ?, not_after = not_after - ? "
+                        "WHERE id = ?",
                         "iii", seconds, seconds, id));
 }
 
@@ -149,7 +151,8 @@ static void waiting(void)
 {
     const int64_t now = 1800000000;
 
-    CU_ASSERT(!managed_is_waiting(0, now) && !managed_is_waiting(now, now) && managed_is_waiting(now + 1, now));
+    CU_ASSERT(!managed_is_waiting(0, now) && !managed_is_waiting(now, now) &&
+              managed_is_waiting(now + 1, now));
     CU_ASSERT(managed_is_waiting(now + DAY, now));
     /* Noted when the clock was years ahead. */
     CU_ASSERT(!managed_is_waiting(now + 300LL * DAY, now));

@@ -17,10 +17,8 @@ int acme_hook_check(struct acme *acme, const char *path, int is_script)
 
 int acme_hook_run(struct acme *acme, const char *const *argv, unsigned seconds)
 {
-    const struct hook hook = {.argv = argv,
-                              .seconds = seconds,
-                              .is_cancelled = acme->config.is_cancelled,
-                              .arg = acme->config.arg};
+    const struct hook hook = {
+        .argv = argv, .seconds = seconds, .is_cancelled = acme->config.is_cancelled, .arg = acme->config.arg};
     char why[WHY_MAX];
 
     return hook_run(&hook, why, sizeof(why), NULL, 0) ||

@@ -77,7 +77,7 @@ static int run_download(struct console *console, struct managed_host *host, cons
     renewal_count(host->store, RENEWAL_DOWNLOAD, ok);
     /* It is there, and will be old when it should be new: asked for again as after a failure. */
     renewal_note(host->store, entry,
-                 !ok                                          ? host->last_error(host->arg)
+                 !ok                                      ? host->last_error(host->arg)
                  : after.this_update > before.this_update ? NULL
                                                           : "there is no newer one yet");
     if (!ok)

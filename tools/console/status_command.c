@@ -48,9 +48,8 @@ static void take_services(struct status *status)
             continue;
         is_served = service.is_enabled && status->is_running;
         if (service.is_enabled) {
-            json_array_append_new(status->services,
-                                  json_pack("{s:s, s:i, s:b}", "name", services[i], "port", (int)service.port,
-                                            "served", is_served));
+            json_array_append_new(status->services, json_pack("{s:s, s:i, s:b}", "name", services[i], "port",
+                                                              (int)service.port, "served", is_served));
             if (!is_served)
                 attend(status, "%s is enabled, and signetd does not run", services[i]);
         }
@@ -151,17 +150,17 @@ static void print_table(const struct status *status)
     size_t i;
 
     printf("signetd %s\n", status->is_running ? "runs" : "does not run");
-    json_array_foreach (status->services, i, row)
+    json_array_foreach(status->services, i, row)
         printf("%s at port %lld: %s\n", json_string_value(json_object_get(row, "name")),
                (long long)json_integer_value(json_object_get(row, "port")),
                json_is_true(json_object_get(row, "served")) ? "served" : "not served");
     if (json_array_size(status->items) > 0)
         printf("\n%-8s  %-8s  %-8s  %-16s  %s\n", "STATE", "KIND", "WHAT", "IN", "NAME");
-    json_array_foreach (status->items, i, row)
-        print_item(status, row);
+    json_array_foreach(status->items, i, row) print_item(status, row);
     if (json_array_size(status->attention) > 0)
         puts("\nNeeds attention:");
-    json_array_foreach (status->attention, i, row) {
+    json_array_foreach(status->attention, i, row)
+    {
         printf("  ");
         put_safe(json_string_value(row));
         putchar('\n');

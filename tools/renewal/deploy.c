@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define WORDS_MAX 32 /* of deploy-arguments, deploy-environment */
+#define WORDS_MAX 32        /* of deploy-arguments, deploy-environment */
 #define ERROR     "deploy-" /* what a last-error of here begins with */
 
 struct deploy {
@@ -157,14 +157,13 @@ static int note_done(struct deploy *deploy)
     int ok = error != NULL && store_begin(store);
 
     if (ok)
-        ok = store_end(store,
-                       (store_previous_is_there(store, deploy->certificate) == 0 ||
-                        store_previous_drop(store, deploy->certificate)) &&
-                           renewal_set(store, deploy->entry, "deploy-pending", "") &&
-                           renewal_set(store, deploy->entry, "deploy-failures", "") &&
-                           renewal_set(store, deploy->entry, "deploy-next", "") &&
-                           (strncmp(error, ERROR, strlen(ERROR)) != 0 ||
-                            renewal_set(store, deploy->entry, "last-error", "")));
+        ok = store_end(store, (store_previous_is_there(store, deploy->certificate) == 0 ||
+                               store_previous_drop(store, deploy->certificate)) &&
+                                  renewal_set(store, deploy->entry, "deploy-pending", "") &&
+                                  renewal_set(store, deploy->entry, "deploy-failures", "") &&
+                                  renewal_set(store, deploy->entry, "deploy-next", "") &&
+                                  (strncmp(error, ERROR, strlen(ERROR)) != 0 ||
+                                   renewal_set(store, deploy->entry, "last-error", "")));
     OPENSSL_free(error);
     return ok;
 }
@@ -175,14 +174,14 @@ static void note_failure(struct deploy *deploy)
     int64_t failures = renewal_get_number(store, deploy->entry, "deploy-failures") + 1;
 
     if (store_begin(store))
-        store_end(store,
-                  renewal_set(store, deploy->entry, "deploy-pending", "yes") &&
-                      renewal_set_number(store, deploy->entry, "deploy-failures", failures) &&
-                      renewal_set_number(store, deploy->entry, "deploy-next",
-                                         (int64_t)time(NULL) + managed_backoff((unsigned)failures, jitter())) &&
-                      renewal_set(store, deploy->entry, "last-error", deploy->error) &&
-                      store_log(store, "certificate,error", "certificate %s: %.400s",
-                                deploy->cert->text[STORE_NAME], deploy->error));
+        store_end(store, renewal_set(store, deploy->entry, "deploy-pending", "yes") &&
+                             renewal_set_number(store, deploy->entry, "deploy-failures", failures) &&
+                             renewal_set_number(store, deploy->entry, "deploy-next",
+                                                (int64_t)time(NULL) +
+                                                    managed_backoff((unsigned)failures, jitter())) &&
+                             renewal_set(store, deploy->entry, "last-error", deploy->error) &&
+                             store_log(store, "certificate,error", "certificate %s: %.400s",
+                                       deploy->cert->text[STORE_NAME], deploy->error));
 }
 
 /* The certificate before works: it comes back, and its files with it. What could not be proved is made anew
@@ -191,25 +190,28 @@ static int put_back(struct deploy *deploy)
 {
     struct store *store = deploy->host->store;
     int64_t failures = renewal_get_number(store, deploy->entry, "failures") + 1;
-    static const char error[] = "no service that is bound to the new certificate has served it: the one before is back";
+    static const char error[] =
+        "no service that is bound to the new certificate has served it: the one before is back";
     int ok = store_begin(store);
 
     deploy->host->error(deploy->host->arg, error);
     if (ok)
-        ok = store_end(store, store_previous_restore(store, deploy->certificate) &&
-                                  renewal_set_number(store, deploy->entry, "failures", failures) &&
-                                  renewal_set_number(store, deploy->entry, "next-try",
-                                                     (int64_t)time(NULL) +
-                                                         managed_backoff((unsigned)failures, jitter())) &&
-                                  renewal_set(store, deploy->entry, "last-error", error) &&
-                                  renewal_set_number(store, deploy->entry, "renew-at",
-                                                     renewal_is_own(deploy->entry) ? 0 : (int64_t)time(NULL)) &&
-                                  /* Its files are old ones again, whatever becomes of this process. */
-                                  renewal_set(store, deploy->entry, "deploy-pending", "yes") &&
-                                  store_log(store, "certificate,error", "certificate %s: %s",
-                                            deploy->cert->text[STORE_NAME], error));
-    if (ok && give_files(deploy))
-        note_done(deploy);
+        ok = store_end(
+            store,
+            store_previous_restore(store, deploy->certificate) &&
+                renewal_set_number(store, deploy->entry, "failures", failures) &&
+                renewal_set_number(store, deploy->entry, "next-try",
+                                   (int64_t)time(NULL) + managed_backoff((unsigned)failures, jitter())) &&
+                renewal_set(store, deploy->entry, "last-error", error) &&
+                renewal_set_number(store, deploy->entry, "renew-at",
+                                   renewal_is_own(deploy->entry) ? 0 : (int64_t)time(NULL)) &&
+                /* Its files are old ones again, whatever becomes of this process. */
+                renewal_set(store, deploy->entry, "deploy-pending", "yes") &&
+                store_log(store, "certificate,error", "certificate %s: %s", deploy->cert->text[STORE_NAME],
+                          error));
+    /* Services that had taken the new one get the one before again. */
+    if (ok && give_files(deploy) && note_done(deploy))
+        renewal_prove(deploy->host, deploy->certificate);
     return 0;
 }
 

@@ -215,7 +215,7 @@ static void look_download(struct look *look, struct renewal_item *item, const st
 {
     int64_t life = crl->next_update - crl->this_update;
 
-    item->due = crl->der == NULL      ? wait
+    item->due = crl->der == NULL        ? wait
                 : crl->next_update == 0 ? later(crl->this_update + DOWNLOAD_AGAIN, wait)
                                         : later(crl->next_update - life / 10, wait);
     item->what = "download";
@@ -225,7 +225,8 @@ static void look_download(struct look *look, struct renewal_item *item, const st
 static int look_crl(void *arg, struct store_crl *crl)
 {
     struct look *look = arg;
-    struct renewal_item item = {.id = crl->id, .due = RENEWAL_NEVER, .what = "", .not_after = crl->next_update};
+    struct renewal_item item = {
+        .id = crl->id, .due = RENEWAL_NEVER, .what = "", .not_after = crl->next_update};
     struct store_cert *ca = NULL;
     char entry[RENEWAL_NAME_MAX], *error;
     int64_t wait;
@@ -272,8 +273,7 @@ static int look_warning(void *arg, const struct store_expiry *expiry)
     };
     char *error = NULL;
 
-    if (steps >= RENEWAL_STEPS &&
-        (expiry->step >= steps || look->now - expiry->not_after > RENEWAL_NO_MORE))
+    if (steps >= RENEWAL_STEPS && (expiry->step >= steps || look->now - expiry->not_after > RENEWAL_NO_MORE))
         return 1;
     item.due = steps > expiry->step ? 0 : renewal_warn_at(expiry->not_before, expiry->not_after, steps);
     /* What is kept says by itself that it fails. */

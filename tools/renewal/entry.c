@@ -102,7 +102,8 @@ int renewal_entry_add(struct store *store, const char *certificate, char name[RE
     return store_end(store, ok);
 }
 
-static int check(struct managed_host *host, const struct store_cert *cert, const char *entry, const char *name)
+static int check(struct managed_host *host, const struct store_cert *cert, const char *entry,
+                 const char *name)
 {
     char text[256] = "";
 

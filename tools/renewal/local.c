@@ -26,13 +26,13 @@ int renewal_note(struct store *store, const char *entry, const char *error)
     if (error != NULL && *error == '\0')
         error = "see the messages of that try";
     return store_begin(store) &&
-           store_end(store,
-                     renewal_set(store, entry, "last-error", error != NULL ? error : "") &&
-                         renewal_set_number(store, entry, "failures", failures) &&
-                         renewal_set_number(store, entry, "next-try",
-                                            failures == 0 ? 0
-                                                          : (int64_t)time(NULL) +
-                                                                managed_backoff((unsigned)failures, jitter())));
+           store_end(store, renewal_set(store, entry, "last-error", error != NULL ? error : "") &&
+                                renewal_set_number(store, entry, "failures", failures) &&
+                                renewal_set_number(store, entry, "next-try",
+                                                   failures == 0
+                                                       ? 0
+                                                       : (int64_t)time(NULL) +
+                                                             managed_backoff((unsigned)failures, jitter())));
 }
 
 int renewal_count(struct store *store, enum renewal_kind kind, int ok)

@@ -5,10 +5,14 @@
 #include <inttypes.h>
 #include <openssl/bio.h>
 
+/* Of more certificates than that, those that end first: a router's memory is small. */
+#define CERTIFICATES_MAX 1000
+
 struct metrics {
     BIO *bio;
     struct store *store;
     int64_t pending;
+    int certificates;
 };
 
 /* A label's value: \, " and newlines are escaped. */
@@ -49,7 +53,7 @@ static int put_expiry(void *arg, const struct store_expiry *expiry)
 
     put_line(metrics->bio, "signet_certificate_not_after_timestamp_seconds", NULL, "name", expiry->name,
              expiry->not_after);
-    return 1;
+    return ++metrics->certificates < CERTIFICATES_MAX;
 }
 
 static int put_failures(void *arg, const struct renewal_item *item)
@@ -84,14 +88,16 @@ static void put_counts(BIO *bio, struct store *store)
 {
     enum renewal_kind kind;
 
-    put_head(bio, "signet_renewals_total", "counter", "Renewals, CRLs signed and downloaded, by how they ended.");
+    put_head(bio, "signet_renewals_total", "counter",
+             "Renewals, CRLs signed and downloaded, by how they ended.");
     for (kind = RENEWAL_ACME; kind < RENEWAL_WARNING; kind++) {
         put_line(bio, "signet_renewals_total", renewal_kinds[kind], "result", "ok",
                  renewal_counted(store, kind, "ok"));
         put_line(bio, "signet_renewals_total", renewal_kinds[kind], "result", "failed",
                  renewal_counted(store, kind, "failed"));
     }
-    put_head(bio, "signet_renewal_last_success_timestamp_seconds", "gauge", "When one succeeded last; 0: never.");
+    put_head(bio, "signet_renewal_last_success_timestamp_seconds", "gauge",
+             "When one succeeded last; 0: never.");
     for (kind = RENEWAL_ACME; kind < RENEWAL_WARNING; kind++)
         put_line(bio, "signet_renewal_last_success_timestamp_seconds", renewal_kinds[kind], NULL, NULL,
                  renewal_counted(store, kind, "last"));
@@ -99,7 +105,7 @@ static void put_counts(BIO *bio, struct store *store)
 
 char *renewal_metrics(struct store *store, int64_t now, size_t *len)
 {
-    struct metrics metrics = {BIO_new(BIO_s_mem()), store, 0};
+    struct metrics metrics = {.bio = BIO_new(BIO_s_mem()), .store = store};
     BIO *bio = metrics.bio;
     char *data = NULL, *text = NULL;
     int64_t next = RENEWAL_NEVER;

@@ -18,11 +18,11 @@
 #include "store/store.h"
 #include "tools/acme/managed.h" /* the host, the lock and the times are the same for all */
 
-#define RENEWAL_MENU          "/certificate/renewal"
-#define RENEWAL_PERCENT       "66"
-#define RENEWAL_NEVER         INT64_MAX
-#define RENEWAL_DEPLOY_SECONDS "120"
-#define RENEWAL_NO_MORE        (7 * 86400) /* seconds after which nothing is said of what has expired */
+#define RENEWAL_MENU            "/certificate/renewal"
+#define RENEWAL_PERCENT         "66"
+#define RENEWAL_NEVER           INT64_MAX
+#define RENEWAL_DEPLOY_SECONDS  "120"
+#define RENEWAL_NO_MORE         (7 * 86400) /* seconds after which nothing is said of what has expired */
 #define RENEWAL_METRICS_MENU    "/system/metrics"
 #define RENEWAL_METRICS_ADDRESS "127.0.0.0/8,::1"
 
@@ -49,7 +49,14 @@ int renewal_change(struct managed_host *host, int64_t certificate, const char *n
 
 /* ---- due.c: what there is to do ---- */
 
-enum renewal_kind { RENEWAL_ACME, RENEWAL_SCEP, RENEWAL_LOCAL, RENEWAL_CRL, RENEWAL_DOWNLOAD, RENEWAL_WARNING };
+enum renewal_kind {
+    RENEWAL_ACME,
+    RENEWAL_SCEP,
+    RENEWAL_LOCAL,
+    RENEWAL_CRL,
+    RENEWAL_DOWNLOAD,
+    RENEWAL_WARNING
+};
 extern const char *const renewal_kinds[]; /* "acme", "scep", "local", "crl", "download", "warning" */
 
 struct renewal_item {

@@ -70,8 +70,9 @@ static int collect(void *arg, const struct store_expiry *expiry)
         snprintf(warn->texts[warn->count], sizeof(warn->texts[0]), "certificate %.100s has expired%s%.180s",
                  expiry->name, error != NULL ? ": " : "", error != NULL ? error : "");
     else
-        snprintf(warn->texts[warn->count], sizeof(warn->texts[0]), "certificate %.100s expires in %s, %s%.140s",
-                 expiry->name, left, error != NULL ? "and its renewal fails: " : "and nothing renews it",
+        snprintf(warn->texts[warn->count], sizeof(warn->texts[0]),
+                 "certificate %.100s expires in %s, %s%.140s", expiry->name, left,
+                 error != NULL ? "and its renewal fails: " : "and nothing renews it",
                  error != NULL ? error : "");
     OPENSSL_free(error);
     return ++warn->count < sizeof(warn->ids) / sizeof(warn->ids[0]);

@@ -2,7 +2,7 @@
 /* The timer, and the process that it starts. */
 #include "schedule.h"
 
-#include "command.h"
+#include "program.h"
 #include "tools/renewal/renewal.h"
 
 #include <errno.h>
@@ -31,6 +31,15 @@ struct schedule {
 
 /* ---- the moment ---- */
 
+/* As exact as the timer: time(2) may still be in the second before. */
+static int64_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
 /* 0: never. */
 static void set_timer(struct schedule *schedule, int64_t when)
 {
@@ -52,7 +61,7 @@ static void start(struct schedule *schedule);
 
 static void look(struct schedule *schedule)
 {
-    int64_t now = (int64_t)time(NULL), next = RENEWAL_NEVER;
+    int64_t now = now_s(), next = RENEWAL_NEVER;
 
     if (schedule->child_fd >= 0)
         return; /* looked at again when it has ended */
@@ -84,14 +93,14 @@ static void wait_longer(struct schedule *schedule)
     for (i = 0; i < schedule->idle_runs && wait < AGAIN_MOST; i++)
         wait *= 2;
     schedule->idle_runs++;
-    schedule->not_before = (int64_t)time(NULL) + (wait < AGAIN_MOST ? wait : AGAIN_MOST);
+    schedule->not_before = now_s() + (wait < AGAIN_MOST ? wait : AGAIN_MOST);
 }
 
 static void start(struct schedule *schedule)
 {
     static const struct timeval most = {WORK_MOST, 0};
 
-    schedule->child_fd = command_start(schedule->daemon->tool, "renew", &schedule->child);
+    schedule->child_fd = program_start(schedule->daemon->tool, "renew", &schedule->child);
     if (schedule->child_fd < 0) {
         wait_longer(schedule);
         set_timer(schedule, schedule->not_before);
@@ -119,9 +128,9 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
     schedule->child_fd = -1;
     /* A failure is told by itself; of an end by a signal nobody has said anything. */
     if (WIFSIGNALED(status))
-        store_log(schedule->daemon->store, "system,error", "renewal was ended by signal %d, and goes on later",
-                  WTERMSIG(status));
-    now = (int64_t)time(NULL);
+        store_log(schedule->daemon->store, "system,error",
+                  "renewal was ended by signal %d, and goes on later", WTERMSIG(status));
+    now = now_s();
     if (!read_next(schedule, now, &next) || next <= now)
         wait_longer(schedule);
     look(schedule);
@@ -206,7 +215,7 @@ void schedule_free(struct schedule *schedule)
             event_free(*events[i]);
     }
     if (schedule->child_fd >= 0) {
-        command_stop(schedule->child, schedule->child_fd);
+        program_stop(schedule->child, schedule->child_fd);
         close(schedule->child_fd);
     }
     if (schedule->timer_fd >= 0)
