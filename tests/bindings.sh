@@ -39,3 +39,18 @@ shown() {
 
 # binding NUMBER PROPERTY
 binding() { signet "/certificate binding get $1 $2"; }
+
+# own_folders SCRIPT FOLDER…: runs the script again where these folders are empty and its own, as is the network. Whoever is
+# not root gets that from a user namespace, or fails.
+own_folders() {
+    local script=$1 folder
+    shift
+    if [ -z "${OWN_FOLDERS:-}" ]; then
+        rm -rf "$T"
+        trap - EXIT
+        [ $EUID -eq 0 ] || exec env OWN_FOLDERS=here unshare --map-root-user --net --mount bash "$script"
+        exec env OWN_FOLDERS=here unshare --net --mount bash "$script"
+    fi
+    ip link set lo up
+    for folder in "$@"; do mount -t tmpfs own "$folder"; done
+}

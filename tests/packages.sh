@@ -14,7 +14,8 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
     test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
         wrk strace sqlite3 gnutls-bin jq expect mandoc ca-certificates
         pebble python3 iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig faketime
-        scep strongswan-pki libstrongswan-extra-plugins certmonger)
+        scep strongswan-pki libstrongswan-extra-plugins certmonger
+        softether-vpnserver softether-vpncmd dnsdist openvpn hostapd eapoltest)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble scep)
@@ -31,7 +32,7 @@ fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.
 services=(nginx.service haproxy.service stunnel4.service tpm2-abrmd.service named.service
-    knot.service certbot.timer certmonger.service)
+    knot.service certbot.timer certmonger.service softether-vpnserver.service dnsdist.service openvpn.service hostapd.service)
 
 die() {
     echo "packages.sh: $*" >&2

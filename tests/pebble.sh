@@ -153,7 +153,7 @@ lets_encrypt() {
     fi
     ip link set lo up
     cp /etc/hosts "$T/hosts"
-    echo '127.0.0.1 router.example.com acme-v02.api.letsencrypt.org acme-staging-v02.api.letsencrypt.org' >>"$T/hosts"
+    echo '127.0.0.1 router.example.com dns.example.com acme-v02.api.letsencrypt.org acme-staging-v02.api.letsencrypt.org' >>"$T/hosts"
     mount --bind "$T/hosts" /etc/hosts
     HTTP_PORT=80 pebble_start PEBBLE_WFE_NONCEREJECT=0
     pebble_front 443

@@ -7,6 +7,7 @@ source "$(dirname "$0")/../lib.sh"
 source "$(dirname "$0")/../pebble.sh"
 lets_encrypt "$0"
 source "$(dirname "$0")/../scep.sh"
+source "$(dirname "$0")/../bindings.sh"
 NOT_YET=$(dirname "$0")/routeros_not_yet.txt
 store_start
 x509() { plain_openssl x509 -in "$FILES/$1" -noout "${@:2}"; }
@@ -178,11 +179,20 @@ spec <<'END'
 /ip service disable www,api,telnet,ftp
 END
 equal "disabled" "$(signet '/ip service print count-only where disabled')" 6
+# None of the services runs here, and their folders are not to be touched: bindings_sstp.sh, bindings_hotspot.sh and
+# bindings_dns.sh have them run.
+service_file sstp-server "s|/var/lib/softether|$T/softether|; s|^running = .*|running = pidfile $T/no.pid|"
+service_file hotspot "s|/etc/nginx/conf.d/|$T/conf.d/|; s|/etc/nginx/nginx.conf|$T/hotspot.conf|; s|/run/nginx.pid|$T/no.pid|"
+service_file dns-doh "s|/etc/dnsdist/signet|$T/dnsdist|; s|/etc/dnsdist/dnsdist.conf|$T/dnsdist.conf|; s|^running = .*|running = pidfile $T/no.pid|" \
+    's|^reload = .*|reload = /bin/false|'
+echo "events {} http { include $T/conf.d/*.conf; }" >"$T/hotspot.conf"
+echo "dofile('$T/dnsdist/doh.lua')" >"$T/dnsdist.conf"
 spec <<'END'
 /interface sstp-server server set certificate=router-tls enabled=yes
 /ip hotspot profile set default ssl-certificate=router-tls login-by=https,http-pap
 END
 equal "SSTP" "$(signet '/interface sstp-server server get certificate')" router-tls
+check "the files" grep -q "listen 127.0.0.1:443 ssl" "$T"/conf.d/*.conf
 equal "hotspot" "$(signet '/ip hotspot profile get default ssl-certificate')" router-tls
 external_ca doh-ca
 cp "$T/doh-ca.pem" "$FILES"
@@ -191,6 +201,7 @@ spec <<'END'
 /certificate set doh-ca trusted=yes
 /ip dns set use-doh-server="https://dns.example.com/dns-query" verify-doh-cert=yes
 END
+check "dnsdist's" grep -q 'dohPath="/dns-query", validateCertificates=true' "$T/dnsdist/doh.lua"
 equal "DoH" "$(signet '/ip dns get use-doh-server')" https://dns.example.com/dns-query
 
 # ---- SCEP Server ----

@@ -377,6 +377,7 @@ static int note_failure(struct job *job)
     if (store_begin(store))
         store_end(store, binding_set(store, job->binding->id, BINDING_STATUS, BINDING_FAILED) &&
                              binding_set(store, job->binding->id, BINDING_ERROR, job->why) &&
+                             binding_set(store, job->binding->id, BINDING_SINCE, "") &&
                              note_next_try(job) &&
                              store_log(store, "certificate,error", "binding %s: %.360s", subject, job->why));
     return 0;

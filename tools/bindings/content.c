@@ -33,14 +33,14 @@ static int put_key(BIO *bio, struct store *store, const struct store_cert *cert)
     return ok;
 }
 
-/* A file of the trust folder; it is anew at each change, so it may go while it is looked for. */
-static int put_trust(BIO *bio, struct store *store, const char *use, const char *name, char *why, size_t size)
+/* What is trusted; the folder is anew at each change, so it may go while it is looked for. */
+static int put_bundle(BIO *bio, struct store *store, const char *use, char *why, size_t size)
 {
     char path[PATH_MAX], data[8192];
     ssize_t n = -1;
     int fd, try;
 
-    snprintf(path, sizeof(path), "%s/trust%s%s/%s", store_home(store), *use != '\0' ? "/" : "", use, name);
+    snprintf(path, sizeof(path), "%s/trust%s%s/bundle.pem", store_home(store), *use != '\0' ? "/" : "", use);
     for (try = 0, fd = -1; fd < 0 && try < 3; try++)
         fd = open(path, O_RDONLY | O_CLOEXEC);
     while (fd >= 0 && (n = read(fd, data, sizeof(data))) > 0 && BIO_write(bio, data, (int)n) == (int)n)
@@ -50,6 +50,65 @@ static int put_trust(BIO *bio, struct store *store, const char *use, const char 
     if (fd >= 0)
         close(fd);
     return n == 0;
+}
+
+/* ---- CRLs ---- */
+
+#define CAS_MAX 32
+
+struct without_crl {
+    struct store *store;
+    int64_t ids[CAS_MAX];
+    size_t count;
+};
+
+static int collect_ca(void *arg, struct store_cert *cert)
+{
+    struct without_crl *without = arg;
+
+    if (cert->is_trusted && strstr(cert->text[STORE_KEY_USAGE], "crl-sign") != NULL &&
+        (store_cert_flags(without->store, cert) & STORE_CRL) == 0)
+        without->ids[without->count++] = cert->id;
+    return without->count < CAS_MAX;
+}
+
+/* Whoever checks CRLs lets nobody in while there is none: a CA of this store signs its first. */
+static int issue_first(struct store *store)
+{
+    struct without_crl without = {.store = store};
+    int ok = store_cert_each(store, &(struct store_query){.is_local_ca = 1}, collect_ca, &without);
+    size_t i;
+
+    for (i = 0; ok && i < without.count; i++)
+        ok = store_crl_issue(store, without.ids[i]);
+    return ok;
+}
+
+struct crls {
+    BIO *bio;
+    int ok;
+};
+
+static int put_crl(void *arg, struct store_crl *crl)
+{
+    struct crls *crls = arg;
+    const unsigned char *der = crl->der;
+    X509_CRL *parsed;
+
+    if (!crl->is_valid || crl->der == NULL)
+        return 1;
+    parsed = d2i_X509_CRL(NULL, &der, (long)crl->der_len);
+    crls->ok = parsed != NULL && PEM_write_bio_X509_CRL(crls->bio, parsed);
+    X509_CRL_free(parsed);
+    return crls->ok;
+}
+
+/* All that are good, whatever the setting crl-use says: the service's file asks for them. */
+static int put_crls(BIO *bio, struct store *store)
+{
+    struct crls crls = {bio, 1};
+
+    return issue_first(store) && store_crl_each(store, put_crl, &crls) && crls.ok;
 }
 
 static int put_text(BIO *bio, const struct values *values, const char *text)
@@ -68,8 +127,8 @@ static int put(BIO *bio, struct store *store, const struct store_cert *cert, con
     case CONTENT_TRUST:
     case CONTENT_CRL:
     case CONTENT_TRUST_CRL:
-        return (rule->content == CONTENT_CRL || put_trust(bio, store, rule->use, "bundle.pem", why, size)) &&
-               (rule->content == CONTENT_TRUST || put_trust(bio, store, rule->use, "crl.pem", why, size));
+        return (rule->content == CONTENT_CRL || put_bundle(bio, store, rule->use, why, size)) &&
+               (rule->content == CONTENT_TRUST || put_crls(bio, store));
     case CONTENT_TEXT:
         return put_text(bio, values, rule->text);
     default:

@@ -16,7 +16,8 @@
 
 #define PAUSE_MS   100
 #define CONNECT_MS 3000
-/* Old workers may still take connections while new ones start: it has to be shown so often in a row. */
+/* Old workers may still take connections while new ones start: it has to be shown so often in a row,
+ * with pauses. */
 #define TIMES 3
 
 static int64_t now_ms(void)
@@ -156,7 +157,7 @@ int handshake_shows(const char *host, const char *port, const char *name, const 
                 : 0;
         if (times == 0 && now_ms() >= end)
             break;
-        if (times == 0)
+        if (times < TIMES)
             poll(NULL, 0, PAUSE_MS);
     }
     SSL_CTX_free(ctx);

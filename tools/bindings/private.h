@@ -41,7 +41,7 @@ enum content {
     CONTENT_KEY,
     CONTENT_COMBINED,  /* full chain and key */
     CONTENT_TRUST,     /* the CAs that are trusted; with a use: for it */
-    CONTENT_CRL,       /* their CRLs */
+    CONTENT_CRL,       /* CRLs */
     CONTENT_TRUST_CRL, /* both in one */
     CONTENT_TEXT,      /* the lines that follow */
     CONTENTS
@@ -49,7 +49,7 @@ enum content {
 
 struct file_rule {
     enum content content;
-    char use[16]; /* of trust, crl and trust-crl; empty: all */
+    char use[16]; /* of trust and trust-crl; empty: all */
     char *path;
     mode_t mode;
     char *owner, *group; /* NULL: whoever runs this */

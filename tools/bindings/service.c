@@ -154,7 +154,7 @@ static int take_content(struct reader *reader, struct file_rule *rule, const cha
         return 1;
     for (i = 0; store_uses[i] != NULL && strcmp(store_uses[i], colon + 1) != 0; i++)
         ;
-    if (store_uses[i] == NULL || rule->content < CONTENT_TRUST || rule->content == CONTENT_TEXT)
+    if (store_uses[i] == NULL || (rule->content != CONTENT_TRUST && rule->content != CONTENT_TRUST_CRL))
         return fail(reader, "write: %.32s: no such use", text);
     OPENSSL_strlcpy(rule->use, colon + 1, sizeof(rule->use));
     return 1;

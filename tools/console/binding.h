@@ -15,5 +15,9 @@ int binding_host(struct console *console, struct bindings_host *host);
 int bound_sstp(struct call *call);
 int bound_hotspot(struct call *call);
 int bound_dns(struct call *call);
+/* Their set and add, which refuse what no configuration can take. */
+int bound_hotspot_set(struct call *call, int64_t id);
+int bound_hotspot_add(struct call *call, int64_t *id);
+int bound_dns_set(struct call *call, int64_t id);
 
 #endif

@@ -135,6 +135,26 @@ static int give_profile(struct call *call, int64_t id)
     return ok;
 }
 
+/* These come into a server's configuration: names and addresses, and nothing else. */
+static int check_host(struct call *call, const char *name)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:_-";
+    const char *text = call_text(call, name);
+
+    return text == NULL || (strlen(text) < 254 && *text != '-' && text[strspn(text, plain)] == '\0') ||
+           console_fail(call->console, "%s: expected a host's name or address, got %.64s", name, text);
+}
+
+int bound_hotspot_set(struct call *call, int64_t id)
+{
+    return check_host(call, "hotspot-address") && check_host(call, "dns-name") && kept_set(call, id);
+}
+
+int bound_hotspot_add(struct call *call, int64_t *id)
+{
+    return check_host(call, "hotspot-address") && check_host(call, "dns-name") && kept_add(call, id);
+}
+
 int bound_hotspot(struct call *call)
 {
     int64_t id = call->result != NULL ? strtoll(call->result + 1, NULL, 16) : 0;
@@ -225,4 +245,11 @@ int bound_dns(struct call *call)
     }
     OPENSSL_free(server);
     return ok;
+}
+
+int bound_dns_set(struct call *call, int64_t id)
+{
+    const char *server = call_text(call, "use-doh-server");
+
+    return (server == NULL || check_url(call, server)) && kept_set(call, id);
 }

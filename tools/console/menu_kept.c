@@ -2,16 +2,13 @@
 /* Menus of services and protocols: their settings are parsed and kept. */
 #include "kept.h"
 
+#include "binding.h"
 #include "tools/http/networks.h"
 #include "tools/services.h"
 
 #include <string.h>
 
 #define STD_KEPT_ITEMS (STD_PRINT | STD_FIND | STD_GET | STD_SET)
-#define KEPT                                                                                                 \
-    .value = kept_value, .set = kept_set, .add = kept_add, .remove = kept_remove, .each = kept_each,         \
-    .count = items_count, .item_flags = kept_flags
-
 static const char *const tls_versions[] = {"any", "only-1.2", "only-1.3", NULL};
 
 static const struct flag disabled_flags[] = {{'X', "disabled", 1}, {0, NULL, 0}};
@@ -129,8 +126,9 @@ const struct menu menu_ip_dns = {
     .help = "DNS",
     .properties = dns_properties,
     .standard = STD_PRINT | STD_GET | STD_SET,
-    .not_yet = "the setting is kept; no DNS server is configured from it so far",
-    KEPT,
+    .apply = bound_dns,
+    .value = kept_value,
+    .set = bound_dns_set,
 };
 
 /* ---- /ip hotspot profile ---- */
@@ -154,8 +152,14 @@ const struct menu menu_ip_hotspot_profile = {
     .help = "what a captive portal is like",
     .properties = profile_properties,
     .standard = STD_KEPT_ITEMS | STD_ADD | STD_REMOVE,
-    .not_yet = "the setting is kept; no captive portal is run from it so far",
-    KEPT,
+    .apply = bound_hotspot,
+    .value = kept_value,
+    .set = bound_hotspot_set,
+    .add = bound_hotspot_add,
+    .remove = kept_remove,
+    .each = kept_each,
+    .count = items_count,
+    .item_flags = kept_flags,
 };
 
 const struct menu menu_ip_hotspot = {.path = "/ip/hotspot", .kind = MENU_FOLDER, .help = "captive portals"};
@@ -177,8 +181,9 @@ const struct menu menu_interface_sstp_server_server = {
     .help = "the SSTP server",
     .properties = sstp_properties,
     .standard = STD_PRINT | STD_GET | STD_SET,
-    .not_yet = "the setting is kept; no SSTP server is run from it so far",
-    KEPT,
+    .apply = bound_sstp,
+    .value = kept_value,
+    .set = kept_set,
 };
 
 const struct menu menu_interface = {.path = "/interface", .kind = MENU_FOLDER, .help = "interfaces"};
