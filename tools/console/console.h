@@ -347,6 +347,7 @@ int interactive_run(struct console *console);
 /* ---- the menus ---- */
 
 extern const struct menu menu_certificate, menu_certificate_settings, menu_certificate_builtin,
-    menu_certificate_crl, menu_file, menu_log, menu_tool, menu_system, menu_system_resource;
+    menu_certificate_crl, menu_file, menu_log, menu_tool, menu_system, menu_system_hardware,
+    menu_system_hardware_lane, menu_system_resource;
 
 #endif

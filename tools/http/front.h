@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * An HTTP server, perhaps with TLS: libevent reads and writes in one thread, workers answer and make the
- * handshakes, so that a slow TPM stops nobody else. Everything that comes is bounded: headers, body, time, connections, requests an address and second,
- * requests that wait.
+ * handshakes, so that a slow TPM stops nobody else. Everything that comes is bounded: headers, body, time,
+ * connections, requests an address and second, requests that wait.
  */
 #ifndef SIGNET_HTTP_FRONT_H
 #define SIGNET_HTTP_FRONT_H
@@ -17,11 +17,14 @@ enum front_method { FRONT_GET, FRONT_HEAD, FRONT_POST, FRONT_PUT, FRONT_PATCH, F
 
 struct front_request {
     enum front_method method;
-    const char *path;    /* as it came, without the query; see front_decode */
-    const char *query;   /* as it came, without "?"; "" without one */
-    const char *address; /* of the client */
+    const char *path;                         /* as it came, without the query; see front_decode */
+    const char *query;                        /* as it came, without "?"; "" without one */
+    const char *address;                      /* of the client */
     const char *authorization, *content_type; /* the headers, or "" */
-    const char *client_certificate; /* SHA-256 in lower case hexadecimal, of the one whose key it has; or NULL */
+    /* SHA-256 in lower case hexadecimal, of the one whose key it has; or NULL */
+    const char *client_certificate;
+    int is_cross_site; /* a browser sends it for a page that is not of this server */
+    int is_script;     /* a page's script asks, which shows a refusal itself (X-Requested-With) */
     const unsigned char *body;
     size_t body_len;
 };
@@ -31,10 +34,12 @@ struct front_header {
 };
 
 struct front_response {
-    int status;          /* 200 */
-    const char *type;    /* static; NULL: no body */
+    int status;                         /* 200 */
+    const char *type;                   /* static; NULL: no body */
     const struct front_header *headers; /* more of them, up to a NULL; static. NULL: none */
-    unsigned max_age;    /* seconds that others may keep it; 0: not at all */
+    unsigned max_age;                   /* seconds that others may keep it; 0: not at all */
+    /* Static, in quotes: they may keep it, and ask each time whether it is still that. Or NULL. */
+    const char *etag;
     unsigned char *body; /* OPENSSL_free'd by the front */
     size_t len;
 };
