@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What is kept of a user's password: scrypt of it (RFC 7914), with a salt of its own and its costs beside it, so
- * that they can grow. "scrypt:14:8:5:SALT:HASH": log2 of N, r, p, and both in hexadecimal. */
+/* What is kept of a user's password: scrypt of it (RFC 7914), with a salt of its own and its costs beside it,
+ * so that they can grow. "scrypt:14:8:5:SALT:HASH": log2 of N, r, p, and both in hexadecimal. */
 #include "private.h"
 
 #include <openssl/kdf.h>
@@ -32,10 +32,10 @@ static int derive(struct store *store, const struct verifier *verifier, const ch
 {
     OSSL_LIB_CTX *libctx = store_crypto(store);
 
-    return libctx != NULL &&
-           (EVP_PBE_scrypt_ex(password, strlen(password), verifier->salt, SALT, (uint64_t)1 << verifier->log_n,
-                              verifier->r, verifier->p, MEMORY, hash, HASH, libctx, "provider=default") == 1 ||
-            store_raise_ssl(store, "scrypt"));
+    return libctx != NULL && (EVP_PBE_scrypt_ex(password, strlen(password), verifier->salt, SALT,
+                                                (uint64_t)1 << verifier->log_n, verifier->r, verifier->p,
+                                                MEMORY, hash, HASH, libctx, "provider=default") == 1 ||
+                              store_raise_ssl(store, "scrypt"));
 }
 
 static int parse(const char *text, struct verifier *verifier)

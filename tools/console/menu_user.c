@@ -13,7 +13,8 @@ static const struct flag disabled_flags[] = {{'X', "disabled", 1}, {0, NULL, 0}}
 static const struct property properties[] = {
     {"name", TYPE_TEXT, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, NULL, 0, 0, NULL, "who it is", 0},
     {"group", TYPE_ENUM, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, remote_group_names, 0, 0, NULL,
-     "read: looks, and sees no secrets; write: changes; full: also what runs programs, reveals keys or changes "
+     "read: looks, and sees no secrets; write: changes; full: also what runs programs, reveals keys or "
+     "changes "
      "users",
      0},
     {"password", TYPE_SECRET, PROP_BOTH | PROP_QUIET, NULL, 0, 0, NULL,
@@ -70,8 +71,8 @@ static struct argument *find_password(struct call *call)
     return NULL;
 }
 
-/* Keeps what is given, with a verifier in the password's place; several users that are given one password have
- * a salt each. */
+/* Keeps what is given, with a verifier in the password's place; several users that are given one password
+ * have a salt each. */
 static int keep(struct call *call, int64_t *id, int (*work)(struct call *call, int64_t *id))
 {
     struct argument *argument = find_password(call);

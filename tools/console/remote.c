@@ -302,6 +302,22 @@ static void put_lines(json_t *root, const char *name, json_t *lines)
         json_object_set(root, name, lines);
 }
 
+static void put_numbers(json_t *root, const struct call *call)
+{
+    json_t *numbers = json_array();
+    size_t i;
+
+    for (i = 0; i < call->ids_count; i++) {
+        char *id = value_of_id(call->ids[i]);
+
+        json_array_append_new(numbers, json_string(id != NULL ? id : ""));
+        OPENSSL_free(id);
+    }
+    if (call->ids_count > 0)
+        json_object_set(root, "numbers", numbers);
+    json_decref(numbers);
+}
+
 /* The first error knows the cause, and what was on the way there is said before it. */
 static json_t *make_answer(struct remote *remote, int ok)
 {
@@ -320,6 +336,10 @@ static json_t *make_answer(struct remote *remote, int ok)
             json_object_set_new(root, "item", json_true());
         if (remote->call.menu->kind == MENU_SETTINGS)
             json_object_set_new(root, "single", json_true());
+    }
+    if (ok && remote->call.menu != NULL) {
+        json_object_set_new(root, "menu", json_string(remote->call.menu->path));
+        put_numbers(root, &remote->call);
     }
     if (ok && remote->call.result != NULL)
         json_object_set_new(root, "result", answer_text(remote->call.result));

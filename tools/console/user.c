@@ -163,7 +163,8 @@ static int tell(struct console *console, const struct user *user, json_t *told)
 {
     char stamp[USER_STAMP];
 
-    return user_stamp(console, user, stamp) && json_object_set_new(told, "name", json_string(user->name)) == 0 &&
+    return user_stamp(console, user, stamp) &&
+           json_object_set_new(told, "name", json_string(user->name)) == 0 &&
            json_object_set_new(told, "group", json_string(remote_group_names[user->group])) == 0 &&
            json_object_set_new(told, "stamp", json_string(stamp)) == 0;
 }

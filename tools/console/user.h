@@ -7,14 +7,15 @@
 
 extern const struct menu menu_user;
 
-#define USER_MENU      "/user"
-#define USER_NAME_MAX  64
-#define USER_STAMP     65 /* hexadecimal digits and a 0 */
-#define USER_SHORTEST  8  /* password, characters */
+#define USER_MENU     "/user"
+#define USER_NAME_MAX 64
+#define USER_STAMP    65 /* hexadecimal digits and a 0 */
+#define USER_SHORTEST 8  /* password, characters */
 
 struct user {
     int64_t id;
-    char *name, *verifier, *address, *fingerprint; /* of its certificate; may be NULL, as the others but name */
+    char *name, *verifier, *address,
+        *fingerprint; /* of its certificate; may be NULL, as the others but name */
     enum remote_group group;
     int is_disabled;
 };

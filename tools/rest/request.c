@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From a method, a path, a query and a body to a worker's request. Nothing here knows menus or commands: that is
- * the worker's. */
+/* From a method, a path, a query and a body to a worker's request. Nothing here knows menus or commands: that
+ * is the worker's. */
 #include "private.h"
 
 #include <openssl/crypto.h>
@@ -88,7 +88,8 @@ static int is_json(const char *type)
 {
     size_t len = strlen("application/json");
 
-    return strncasecmp(type, "application/json", len) == 0 && type[len + strcspn(type + len, "; \t")] == type[len];
+    return strncasecmp(type, "application/json", len) == 0 &&
+           type[len + strcspn(type + len, "; \t")] == type[len];
 }
 
 /* Values are texts; what JSON has besides is written as one. NULL: an array or an object. */
@@ -201,7 +202,7 @@ static int read_body(json_t *request, const struct front_request *http, const ch
 json_t *rest_request(const struct front_request *http, const char **why)
 {
     static const char *const commands[] = {
-        [FRONT_GET] = "print", [FRONT_HEAD] = "print", [FRONT_PUT] = "add",
+        [FRONT_GET] = "print", [FRONT_HEAD] = "print",    [FRONT_PUT] = "add",
         [FRONT_PATCH] = "set", [FRONT_DELETE] = "remove", [FRONT_POST] = NULL,
     };
     json_t *request = json_object(), *parts = parts_of(http->path);

@@ -58,16 +58,11 @@ static void put_error(struct front_response *response, int status, const char *d
         int status;
         const char *message;
     } messages[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {415, "Unsupported Media Type"},
-        {429, "Too Many Requests"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {0, "Error"},
+        {400, "Bad Request"},        {401, "Unauthorized"},
+        {403, "Forbidden"},          {404, "Not Found"},
+        {405, "Method Not Allowed"}, {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},  {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},    {0, "Error"},
     };
     static const struct front_header authenticate[] = {
         {"WWW-Authenticate", "Basic realm=\"Signet\", charset=\"UTF-8\""}, {NULL, NULL}};
@@ -91,8 +86,8 @@ static void put_failure(struct front_response *response, const json_t *answer)
         const char *kind;
         int status;
     } kinds[] = {
-        {"missing", 404}, {"denied", 403},      {"login", 401}, {"timeout", 504}, {"cancelled", 504},
-        {"failed", 400},  {"unavailable", 503}, {"invalid", 400},
+        {"missing", 404},   {"denied", 403}, {"login", 401},       {"timeout", 504},
+        {"cancelled", 504}, {"failed", 400}, {"unavailable", 503}, {"invalid", 400},
     };
     const char *kind = worker_text(answer, "kind");
     int status = 503;
@@ -140,8 +135,8 @@ static void put_result(struct front_response *response, const json_t *answer)
         if (told != NULL)
             json_array_append(lines, (json_t *)told);
         for (i = 0; i < json_array_size(progress); i++)
-            json_array_append_new(lines, json_pack("{s:s, s:O}", ".section", "0", "progress",
-                                                   json_array_get(progress, i)));
+            json_array_append_new(
+                lines, json_pack("{s:s, s:O}", ".section", "0", "progress", json_array_get(progress, i)));
     }
     put(response, 200, lines);
     json_decref(lines);
@@ -154,12 +149,14 @@ static int names_item(const json_t *request, const json_t *answer)
 }
 
 /* The object that add or set has left. */
-static void put_object(struct rest *rest, const struct worker_session *session, const json_t *request,
-                       const json_t *answer, int status, struct front_response *response)
+static void put_object(struct rest *rest, const struct worker_session *session, const json_t *answer,
+                       int status, struct front_response *response)
 {
-    json_t *print = json_pack("{s:O, s:s}", "path", json_object_get(request, "path"), "command", "print"),
+    json_t *print = json_pack("{s:s, s:s}", "menu", worker_text(answer, "menu"), "command", "print"),
            *id = json_object_get(answer, "result"), *rows;
 
+    if (id == NULL)
+        id = json_array_get(json_object_get(answer, "numbers"), 0);
     if (id != NULL)
         json_object_set(print, "numbers", id);
     rows = worker_call_as(rest->logins, session, print, -1);
@@ -171,24 +168,21 @@ static void put_object(struct rest *rest, const struct worker_session *session, 
     json_decref(print);
 }
 
-static void run(struct rest *rest, const struct worker_session *session, const struct front_request *http,
-                json_t *request, struct front_response *response)
+static void put_answer(struct rest *rest, const struct worker_session *session, enum front_method method,
+                       const json_t *request, const json_t *answer, struct front_response *response)
 {
-    json_t *answer = worker_call_as(rest->logins, session, request, -1);
-
     if (!is_ok(answer))
         put_failure(response, answer);
-    else if (http->method == FRONT_PUT)
-        put_object(rest, session, request, answer, 201, response);
-    else if (http->method == FRONT_PATCH)
-        put_object(rest, session, request, answer, 200, response);
-    else if (http->method == FRONT_DELETE)
+    else if (method == FRONT_PUT)
+        put_object(rest, session, answer, 201, response);
+    else if (method == FRONT_PATCH)
+        put_object(rest, session, answer, 200, response);
+    else if (method == FRONT_DELETE)
         response->status = 204;
     else if (json_object_get(answer, "rows") != NULL)
         put_rows(response, 200, answer, names_item(request, answer));
     else
         put_result(response, answer);
-    json_decref(answer);
 }
 
 /* ---- who asks ---- */
@@ -233,7 +227,7 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
 {
     struct worker_session session;
     const char *why;
-    json_t *request;
+    json_t *request, *answer;
 
     if (!log_in(rest, http, &session, response))
         return;
@@ -242,7 +236,19 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
         put_error(response, strncmp(why, "Content-Type", 12) == 0 ? 415 : 400, why);
         return;
     }
-    run(rest, &session, http, request, response);
+    answer = worker_call_as(rest->logins, &session, request, -1);
+    /* The user has been changed since the login that is remembered: is it still one? */
+    if (strcmp(worker_text(answer, "kind"), "login") == 0) {
+        json_decref(answer);
+        answer = log_in(rest, http, &session, response) ? worker_call_as(rest->logins, &session, request, -1)
+                                                        : NULL;
+        if (answer == NULL) {
+            json_decref(request);
+            return;
+        }
+    }
+    put_answer(rest, &session, http->method, request, answer, response);
     OPENSSL_cleanse(&session, sizeof(session));
+    json_decref(answer);
     json_decref(request);
 }

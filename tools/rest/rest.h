@@ -7,7 +7,8 @@
  *   PATCH /rest/certificate/ID {…}               set        200, the object
  *   DELETE /rest/certificate/ID                  remove     204
  *   POST /rest/certificate/sign {…}              any command; ".query" and ".proplist" for print
- * ID is "*1" or a name. Every value of an answer is a text. What fails is {"error": status, "message": …, "detail": …}.
+ * ID is "*1" or a name. Every value of an answer is a text. What fails is {"error": status, "message": …,
+ * "detail": …}.
  *
  * Only over TLS: passwords come with each request (RFC 7617). A body must say that it is application/json,
  * which a form of a foreign page in a browser that knows the password can't.
@@ -19,7 +20,7 @@
 #include "tools/worker/login.h"
 
 #define REST_PREFIX   "/rest"
-#define REST_BODY_MAX ((size_t)1536 << 10) /* less than FRAME_REQUEST_MAX */
+#define REST_BODY_MAX ((size_t)256 << 10)
 
 struct rest;
 

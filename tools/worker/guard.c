@@ -8,12 +8,12 @@
 #include <string.h>
 
 #define ROWS       1024
-#define FREE_TRIES 3               /* of an address, before it has to wait */
-#define WAIT_MAX   300             /* s */
-#define FORGET_MS  (15 * 60000)    /* failures of an address and of a user */
-#define KNOWN_MS   (24 * 3600000)  /* that a user has come from an address */
-#define USER_TRIES 10              /* failures of a user, from wherever, before strangers have to take turns */
-#define USER_MS    1000            /* a turn */
+#define FREE_TRIES 3              /* of an address, before it has to wait */
+#define WAIT_MAX   300            /* s */
+#define FORGET_MS  (15 * 60000)   /* failures of an address and of a user */
+#define KNOWN_MS   (24 * 3600000) /* that a user has come from an address */
+#define USER_TRIES 10             /* failures of a user, from wherever, before strangers have to take turns */
+#define USER_MS    1000           /* a turn */
 
 struct row {
     unsigned char key[16];

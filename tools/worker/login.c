@@ -15,7 +15,8 @@
 #define SESSION_MS 60000
 #define DIGEST     32
 
-/* A login that has succeeded lately; the key is a digest of all that was sent, under a key of this process. */
+/* A login that has succeeded lately; the key is a digest of all that was sent, under a key of this process.
+ */
 struct remembered {
     unsigned char key[DIGEST];
     int64_t until;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Logins over the network: checked by a worker, held back when many have failed, and remembered for a while so
- * that a client that sends its password with each request costs one scrypt a minute.
+ * Logins over the network: checked by a worker, held back when many have failed, and remembered for a while
+ * so that a client that sends its password with each request costs one scrypt a minute.
  */
 #ifndef SIGNET_WORKER_LOGIN_H
 #define SIGNET_WORKER_LOGIN_H

@@ -27,6 +27,7 @@
  *   rows: of print: an array of objects of texts, with ".id" for items; true and false for booleans
  *   single: true with rows, if the menu has no items: there is one row
  *   item: true with rows, if the path names an item
+ *   menu, numbers: what it was for: a text, and an array of ids; numbers only if items were named
  *   result: of add (".id"), find, get: a text
  *   told: of other commands: an object of texts, such as "certificates-imported"
  *   progress, notes: arrays of texts, if there are any
