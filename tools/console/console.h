@@ -199,6 +199,8 @@ struct console {
      * NULL: a person's, on standard output. */
     struct answer *answer;
     int is_missing; /* an item that was named is not there */
+    /* Who has asked for it over the network, and the name of that user's group; or NULL. */
+    const char *user, *group;
 };
 
 /* Set by SIGINT. */

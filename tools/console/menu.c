@@ -39,6 +39,7 @@ const struct menu *const console_menus[] = {
     &menu_system_resource,
     &menu_tool,
     &menu_user,
+    &menu_user_active,
     NULL,
 };
 

@@ -21,7 +21,7 @@ const left = row => duration(row['expires-after']);
 
 const filters = {
   all: ['All', () => true],
-  soon: ['Valid for 30 days or less', row => !isTemplate(row) && !has(row, 'expired') && left(row) <= month],
+  soon: ['Valid for 30 days or less', row => !isTemplate(row) && !has(row, 'expired') && !has(row, 'revoked') && left(row) <= month],
   over: ['Expired', row => has(row, 'expired')],
   revoked: ['Revoked', row => has(row, 'revoked')],
   key: ['With private key', row => has(row, 'private-key')],

@@ -2,7 +2,7 @@
 // Files from and to the person's own machine. REST carries texts: what is binary goes as PEM.
 import { add, list, remove } from './rest.js';
 
-const most = 1 << 20; // bytes
+const most = 128 << 10; // bytes
 const labels = { p12: 'PKCS12', pfx: 'PKCS12', p7b: 'PKCS7', p7c: 'PKCS7', crl: 'X509 CRL', key: 'PRIVATE KEY' };
 
 function armour(label, bytes) {
@@ -24,7 +24,7 @@ export async function upload(files) {
   const texts = [];
   for (const file of files) {
     if (file.size > most)
-      throw new Error(`${file.name} is larger than 1 MiB.`);
+      throw new Error(`${file.name} is larger than 128 KiB.`);
     texts.push([file, asText(file.name, new Uint8Array(await file.arrayBuffer()))]);
   }
   const isKeyOnly = text => !text.includes('BEGIN CERTIFICATE') && text.includes('PRIVATE KEY');

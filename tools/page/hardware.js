@@ -6,7 +6,7 @@ import { duration, inWords } from './time.js';
 
 const every = 2000; // ms
 const kept = 60; // points
-const width = 600, height = 160, margin = 36;
+const height = 180, margin = 40;
 
 /** A round number that is not less: the top of the chart. */
 function ceiling(value) {
@@ -14,7 +14,7 @@ function ceiling(value) {
   return [1, 2, 5, 10].map(step => step * power).find(step => step >= value) ?? 10;
 }
 
-function chart(lanes) {
+function chart(lanes, width) {
   const top = ceiling(Math.max(1, ...lanes.flatMap(lane => lane.rates)));
   const x = i => margin + (width - margin) * i / (kept - 1);
   const y = rate => height - 20 - (height - 30) * rate / top;
@@ -54,14 +54,14 @@ export async function hardware(main) {
   const machine = [resource].flat()[0];
   let before = 0;
   const update = async () => {
-    const rows = await list('system/hardware/lane');
+    const rows = (await list('system/hardware/lane')).filter(row => Number(row.operations) + Number(row.failures) > 0);
     const now = performance.now();
     measure(history, rows, before && (now - before) / 1000);
     before = now;
-    place.replaceChildren(chart(history.lanes), h('ul', { class: 'key' }, history.lanes.map((lane, n) => h('li', {},
+    place.replaceChildren(chart(history.lanes, Math.max(280, place.clientWidth || 600)), h('ul', { class: 'key' }, history.lanes.map((lane, n) => h('li', {},
       svg('svg', { viewBox: '0 0 24 8', class: 'swatch', 'aria-hidden': 'true' }, svg('line', { class: `line lane-${n % 4}`, x1: 0, x2: 24, y1: 4, y2: 4 })),
       `${lane.name}: ${lane.rates.at(-1).toFixed(1)} a second`))));
-    details.replaceChildren(rows.length === 0 ? h('p', { class: 'quiet' }, 'No process counts here: there is no folder /run/signet/stats, or none has signed yet.') :
+    details.replaceChildren(rows.length === 0 ? h('p', { class: 'quiet' }, 'Nothing has been signed yet by a process that counts: they do where the folder /run/signet/stats is.') :
       table('Processes', ['Program', 'Process', 'Lane', 'Operations', 'One takes', 'Failures', 'Breaker'], rows.map(row => [
         row.program, row.pid, row.lane, row.operations, `${(Number(row['service-us']) / 1000).toFixed(2)} ms`, row.failures, row.breaker])));
   };
@@ -72,6 +72,10 @@ export async function hardware(main) {
     card('The machine', null, h('dl', {}, [['board', machine['board-name']], ['processors', machine['cpu-count']], ['architecture', machine['architecture-name']],
       ['memory', `${bytes(machine['free-memory'])} of ${bytes(machine['total-memory'])} free`], ['disk', `${bytes(machine['free-hdd-space'])} of ${bytes(machine['total-hdd-space'])} free`],
       ['up', inWords(duration(machine.uptime))], ['version', machine.version]].filter(pair => pair[1]).map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))))));
+  addEventListener('resize', update);
   const timer = setInterval(() => document.hidden || update().catch(() => {}), every);
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    removeEventListener('resize', update);
+  };
 }

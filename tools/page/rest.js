@@ -65,11 +65,8 @@ async function call(method, path, body) {
 
 /** Rows of a menu; proplist is an array of names, query an object. */
 export function list(menu, proplist, query = {}) {
-  const words = new URLSearchParams(query);
-  if (proplist)
-    words.set('.proplist', proplist.join(','));
-  const text = words.toString();
-  return call('GET', menu + (text ? '?' + text : ''));
+  const words = Object.entries(proplist ? { ...query, '.proplist': proplist.join(',') } : query);
+  return call('GET', menu + (words.length ? '?' : '') + words.map(pair => pair.map(encodeURIComponent).join('=')).join('&'));
 }
 export const get = (menu, id) => call('GET', `${menu}/${id}`);
 export const add = (menu, values) => call('PUT', menu, values);
