@@ -22,7 +22,7 @@ class Browser:
             command.append("--no-sandbox")
         # The protocol is at descriptors 3 and 4.
         self.process = subprocess.Popen(["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash"] + command, pass_fds=(to_read, to_write),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(profile + ".log", "wb"))
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_read)
         os.close(to_write)
         self.buffer, self.count, self.session = b"", 0, None
@@ -86,7 +86,8 @@ class Browser:
 
     def run(self, script):
         """The value of an expression on the page; a promise is waited for."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True,
+                           allowUnsafeEvalBlockedByCSP=False)
         if "exceptionDetails" in answer:
             raise SystemExit(f"FAILED: {script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")

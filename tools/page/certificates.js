@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Certificates: the tree of who issued what, and how long each is valid.
-import { button, h, heading, hiddenText, icon, show } from './dom.js';
+import { attempt, button, h, heading, hiddenText, icon, show } from './dom.js';
 import * as forms from './certificate_forms.js';
 import { duration, between, inWords } from './time.js';
 import { list, may } from './rest.js';
@@ -163,7 +163,7 @@ export async function certificates(main) {
     h('div', { class: 'bar' }, heading('Certificates'), h('div', { class: 'actions' },
       may('write') && button('Add', () => forms.addCertificate(again.reload), { kind: 'main', symbol: 'plus' }),
       may('write') && button('Import', () => forms.importFiles(again.reload), { symbol: 'upload' }),
-      button('Refresh', again.reload, { symbol: 'again' }))),
+      button('Refresh', () => attempt(again.reload), { symbol: 'again' }))),
     h('div', { class: 'filters' }, h('label', { for: 'search' }, 'Find'), search, h('label', { for: 'filter' }, 'Show'), filter),
     head, place,
     h('details', { class: 'legend' }, h('summary', {}, 'What the letters mean'),

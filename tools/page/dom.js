@@ -99,7 +99,10 @@ export function say(text) {
   timer = setTimeout(() => put('status', ''), 12000);
 }
 
+/** Whoever is not known any more is asked to log in, which tells enough. */
 export function complain(error) {
+  if (error.status === 401)
+    return;
   put('status', '');
   put('alert', error.message ?? String(error));
 }

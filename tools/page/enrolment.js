@@ -42,7 +42,7 @@ async function password() {
       told = answer.password ?? answer.ret;
     },
   }))
-    await ask({ title: 'The password', text: told, submit: 'Done', run: async () => {} });
+    await ask({ title: 'The password', text: told, submit: 'Done', isTold: true, run: async () => {} });
 }
 
 function servers(rows, reload) {

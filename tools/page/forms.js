@@ -68,15 +68,15 @@ function open(dialog, resolve) {
 
 /**
  * Asks. fields: {name, label, type, value, options, help, required, when: values => boolean}; run does what was asked
- * for, and its error is shown in the dialog, which stays. The promise tells whether it was done.
+ * for, and its error is shown in the dialog, which stays; isTold: there is nothing to decide. The promise tells whether it was done.
  */
-export function ask({ title, text, fields = [], submit = 'Save', danger = false, busy = 'Working…', run }) {
+export function ask({ title, text, fields = [], submit = 'Save', danger = false, isTold = false, busy = 'Working…', run }) {
   const id = `d${++count}`;
   const error = h('p', { class: 'error', role: 'alert' });
   const accept = h('button', { type: 'submit', class: danger ? 'danger' : 'main' }, submit);
   const cancel = button('Cancel', () => dialog.close(), { autofocus: danger });
   const form = h('form', {}, h('h2', { id }, title), [text].flat().filter(Boolean).map(line => h('p', {}, line)),
-    fields.map(row), error, h('div', { class: 'actions end' }, cancel, accept));
+    fields.map(row), error, h('div', { class: 'actions end' }, !isTold && cancel, accept));
   const dialog = h('dialog', { class: 'question', 'aria-labelledby': id }, form);
   let isBusy = false;
 

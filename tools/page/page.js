@@ -68,6 +68,7 @@ function showLogin(text = '') {
   clearTimeout(timer);
   for (const dialog of document.querySelectorAll('dialog'))
     dialog.close();
+  say('');
   nav.hidden = true;
   document.getElementById('session').replaceChildren();
   document.getElementById('board').textContent = '';
