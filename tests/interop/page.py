@@ -76,7 +76,7 @@ def details(name):
 
 def upload(*paths):
     root = browser.call("DOM.getDocument")["root"]["nodeId"]
-    node = browser.call("DOM.querySelector", nodeId=root, selector="dialog input[type=file]")["nodeId"]
+    node = browser.call("DOM.querySelector", nodeId=root, selector="dialog[open] input[type=file]")["nodeId"]
     browser.call("DOM.setFileInputFiles", nodeId=node, files=list(paths))
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to certificates: add, sign, import, export, trust, rename, revoke, renew, remove.
-import { attempt, button, h, say } from './dom.js';
+import { attempt, button, h } from './dom.js';
 import { ask, sheet } from './forms.js';
 import { authorities, badges, below, expiry, has, isTemplate } from './certificates.js';
 import { add, get, list, may, remove, run, set } from './rest.js';
@@ -67,9 +67,8 @@ export async function addCertificate(reload) {
         });
     },
   });
-  if (isDone) {
+  if (isDone)
     await attempt(reload, `${name} is added.`);
-  }
 }
 
 export async function importFiles(reload) {

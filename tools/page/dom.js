@@ -69,7 +69,7 @@ export function card(title, actions, ...content) {
 export function table(caption, names, rows) {
   return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
     h('table', {}, h('caption', { class: 'unseen' }, caption),
-      h('thead', {}, h('tr', {}, names.map(name => h('th', { scope: 'col' }, name)))),
+      h('thead', {}, h('tr', {}, names.map(name => h('th', { scope: 'col' }, name || hiddenText('Actions'))))),
       h('tbody', {}, rows.map(cells => h('tr', {}, cells.map((cell, i) => h(i ? 'td' : 'th',
         { scope: i ? null : 'row', 'data-label': names[i] }, cell)))))));
 }
@@ -88,6 +88,8 @@ let timer = 0;
 
 function put(id, text) {
   const place = document.getElementById(id);
+  // While a dialog is open, nothing outside it is seen or read.
+  ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(place.parentElement);
   const close = () => put(id, '');
   place.replaceChildren(...(text ? [h('p', {}, text), h('button', { type: 'button', class: 'plain', 'aria-label': 'Dismiss', onclick: close }, icon('close'))] : []));
 }

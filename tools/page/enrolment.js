@@ -3,7 +3,7 @@
 import { attempt, button, card, h, heading, table } from './dom.js';
 import { ask } from './forms.js';
 import { authorities } from './certificates.js';
-import { add, list, may, remove, run, set } from './rest.js';
+import { add, list, may, remove, run } from './rest.js';
 
 const requestsMenu = 'certificate/scep-server/requests';
 const isOff = row => row.disabled === 'true' || row.disabled === 'yes';

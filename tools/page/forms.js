@@ -59,6 +59,7 @@ export function values(form, fields) {
 
 function open(dialog, resolve) {
   dialog.addEventListener('close', () => {
+    document.body.append(document.getElementById('messages')); // it may be in there: dom.js
     dialog.remove();
     resolve(dialog.returnValue === 'done');
   });

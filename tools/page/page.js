@@ -55,6 +55,7 @@ async function open(name) {
 }
 
 function route() {
+  say('');
   if (session.group)
     open(Object.hasOwn(sections, location.hash.slice(1)) ? location.hash.slice(1) : 'certificates');
 }
@@ -131,8 +132,8 @@ async function start() {
   whenRefused(() => showLogin('The router does not know you any more: log in again.'));
   try {
     await logIn('', '');
-    say(`Logged in as ${session.name} by your certificate.`);
     enter();
+    say(`Logged in as ${session.name} by your certificate.`);
   } catch {
     showLogin();
   }
