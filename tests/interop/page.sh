@@ -20,6 +20,7 @@ for name in alice bob carol; do
 done
 check "one that is revoked" signet '/certificate issued-revoke bob'
 hostile='<img src=x onerror=alert(1)>'
+check "templates" signet '/certificate add name=prnter common-name=printer custody=file key-size=prime256v1 key-usage=digital-signature,tls-server; /certificate add name=wrong common-name=wrong'
 check "a hostile name" signet "/certificate add name=\"$hostile\" common-name=\"<script>alert(2)</script>\""
 check "users" signet '/user add name=admin group=full password=correct-horse; /user add name=guest group=read password=only-looking'
 www=$(free_port)
@@ -74,7 +75,8 @@ said 'not signed yet'
 # ---- what a person needs ----
 plain_openssl req -x509 -newkey rsa:2048 -nodes -subj '/CN=Imported' -days 9 -keyout "$T/imported.key" -out "$T/imported.pem" 2>/dev/null
 plain_openssl pkcs12 -export -in "$T/imported.pem" -inkey "$T/imported.key" -passout pass:sesame -out "$T/router.p12"
-plain_openssl x509 -in "$T/alice.pem" -outform der -out "$T/alice.der"
+plain_openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN=Pair' -days 9 -keyout "$T/pair.key" -out "$T/pair.pem" 2>/dev/null
+plain_openssl x509 -in "$T/pair.pem" -outform der -out "$T/pair.der"
 # A client that waits for somebody's consent.
 client() { SIGNET_HOME=$T/client signet "$1"; }
 check "its template" client '/certificate add name=phone common-name=phone.example.com custody=file key-usage=digital-signature,tls-client'
@@ -92,6 +94,8 @@ equal "added and signed by the keyboard" "$(flags keyboard)" K
 equal "its CA" "$(get keyboard ca)" ca
 equal "revoked" "$(flags carol)" KIR
 equal "imported, with its key" "$(flags router_p12)" K
+equal "as two files, signed by hand, trusted, renamed" "$(flags pair) $(flags printer) $(get printer ca)" 'KT K vpn-ca'
+refused "removed" signet '/certificate get wrong name'
 equal "no upload stays" "$(find "$FILES" -name 'page-*')" ''
 equal "granted" "$(signet '/certificate scep-server requests print count-only where status=issued')" 1
 grep -q BEGIN "$T/downloads/alice.pem" || die "nothing was downloaded"

@@ -47,7 +47,7 @@ async function send(method, path, body) {
   if (response.ok)
     return answer;
   if (response.status === 429)
-    throw new RestError(429, 'Too many requests or wrong passwords: wait a while.');
+    throw new RestError(429, answer?.detail ?? 'Too many requests: wait a while.');
   throw new RestError(response.status, answer?.detail || answer?.message || `The router answers ${response.status}.`);
 }
 
