@@ -223,8 +223,18 @@ int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, con
 int hw_print(struct hw *hw, void (*print)(void *arg, const char *line), void *arg);
 #define HW_STATS_FOLDER "/run/signet/stats" /* unless the configuration names another */
 
-/* Prints what lanes have done in the processes that have counters in the folder, a line a process and lane.
- * Returns 0 if the folder can't be read, with errno. */
+/* What a lane has done in a process and those that it has forked. */
+struct hw_stats {
+    int pid;
+    const char *program, *lane;
+    uint64_t operations, service_us, busy, failures, timeouts, wrong, opened;
+    int is_open; /* the breaker: it is not used for a while */
+};
+
+/* Calls fn for each process that has counters in the folder and each of its lanes. Returns 0 if the folder
+ * can't be read, with errno. */
+int hw_stats_each(const char *folder, void (*fn)(void *arg, const struct hw_stats *stats), void *arg);
+/* Prints them, a line each. */
 int hw_print_stats(const char *folder, void (*print)(void *arg, const char *line), void *arg);
 /* Gives a sealed key, unsealed, to the kernel to keep (keyrings(7)) until hw_key_release or the end of the
  * system: processes of this user and, if it is not NULL, of the group can then use it, and no one can read

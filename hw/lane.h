@@ -107,6 +107,9 @@ void hw_route_free(struct hw_route *route);
 /* The raw private operation on the lane that is expected to be done first; the next one if it fails. The
  * result is checked with the public key unless the CPU made it. Raises. */
 int hw_route_operate(struct hw_route *route, struct hw_key *key, struct hw_op *op);
+/* Counts an operation that there is no choice of lanes for, as one of a lane of this name. One name a
+ * process. */
+void hw_route_count(struct hw_route *route, const char *name, int ok, int64_t took_ns);
 /* Is nothing but the kernel to use private keys? */
 int hw_route_is_kernel_only(const struct hw_route *route);
 /* One line a lane; the caller's. */

@@ -61,6 +61,7 @@ struct hw_route {
     int kernel_only;
     long cpus;
     struct stats *stats;
+    struct stats_lane *_Atomic other; /* hw_route_count's */
     hw_probe_function *probe;
     pthread_mutex_t lock; /* guards the probe and driver */
     _Atomic int64_t probed_ns;
@@ -141,7 +142,7 @@ struct hw_route *hw_route_new(struct hw *hw, const struct hw_lane *const *lanes,
     cpu_set_t set;
     size_t i;
 
-    if (route == NULL || count > HW_LANES_MAX) {
+    if (route == NULL || count > HW_LANES_MAX || count >= STATS_LANES) {
         OPENSSL_free(route);
         return NULL;
     }
@@ -421,6 +422,26 @@ static void learn_failure(struct hw_route *route, struct lane_state *lane, const
     }
     if (attempt->is_trial || ++lane->failures >= FAILURES_MAX)
         open_breaker(route, lane, attempt, now, "fails");
+}
+
+void hw_route_count(struct hw_route *route, const char *name, int ok, int64_t took_ns)
+{
+    struct stats_lane *stats = route->other;
+    uint64_t old;
+
+    if (stats == NULL) {
+        pthread_mutex_lock(&route->lock);
+        stats = route->other = stats_lane(route->stats, route->count, name);
+        pthread_mutex_unlock(&route->lock);
+    }
+    stats_touch(route->stats);
+    if (!ok) {
+        stats->failures++;
+        return;
+    }
+    stats->operations++;
+    old = stats->service_ns;
+    stats->service_ns = old == 0 ? (uint64_t)took_ns : old - old / 8 + (uint64_t)took_ns / 8;
 }
 
 /* ---- one operation ---- */

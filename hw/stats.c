@@ -149,10 +149,9 @@ static int read_page(const char *path, struct page *page)
     return is_over ? -1 : 1;
 }
 
-int stats_print_file(const char *path, void (*print)(void *arg, const char *line), void *arg)
+static void read_file(const char *path, void (*fn)(void *arg, const struct hw_stats *stats), void *arg)
 {
     struct page page;
-    char line[384];
     int status = read_page(path, &page);
     size_t i;
 
@@ -163,21 +162,21 @@ int stats_print_file(const char *path, void (*print)(void *arg, const char *line
 
         if (lane->name[0] == '\0')
             continue;
-        snprintf(
-            line, sizeof(line),
-            "pid=%d program=%s lane=%s operations=%llu service-us=%llu busy=%llu failures=%llu timeouts=%llu "
-            "wrong=%llu breaker=%s opened=%llu",
-            (int)page.pid, page.program, lane->name, (unsigned long long)lane->operations,
-            (unsigned long long)lane->service_ns / 1000, (unsigned long long)lane->busy,
-            (unsigned long long)lane->failures, (unsigned long long)lane->timeouts,
-            (unsigned long long)lane->wrong, lane->is_open ? "open" : "closed",
-            (unsigned long long)lane->opened);
-        print(arg, line);
+        fn(arg, &(struct hw_stats){.pid = page.pid,
+                                   .program = page.program,
+                                   .lane = lane->name,
+                                   .operations = lane->operations,
+                                   .service_us = lane->service_ns / 1000,
+                                   .busy = lane->busy,
+                                   .failures = lane->failures,
+                                   .timeouts = lane->timeouts,
+                                   .wrong = lane->wrong,
+                                   .opened = lane->opened,
+                                   .is_open = lane->is_open != 0});
     }
-    return status > 0;
 }
 
-int hw_print_stats(const char *folder, void (*print)(void *arg, const char *line), void *arg)
+int hw_stats_each(const char *folder, void (*fn)(void *arg, const struct hw_stats *stats), void *arg)
 {
     DIR *dir = opendir(folder);
     const struct dirent *entry;
@@ -189,8 +188,35 @@ int hw_print_stats(const char *folder, void (*print)(void *arg, const char *line
         if (entry->d_name[0] == '\0' || strspn(entry->d_name, "0123456789") != strlen(entry->d_name))
             continue;
         snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        stats_print_file(path, print, arg);
+        read_file(path, fn, arg);
     }
     closedir(dir);
     return 1;
+}
+
+struct printer {
+    void (*print)(void *arg, const char *line);
+    void *arg;
+};
+
+static void print_one(void *arg, const struct hw_stats *stats)
+{
+    const struct printer *printer = arg;
+    char line[384];
+
+    snprintf(
+        line, sizeof(line),
+        "pid=%d program=%s lane=%s operations=%llu service-us=%llu busy=%llu failures=%llu timeouts=%llu "
+        "wrong=%llu breaker=%s opened=%llu",
+        stats->pid, stats->program, stats->lane, (unsigned long long)stats->operations,
+        (unsigned long long)stats->service_us, (unsigned long long)stats->busy,
+        (unsigned long long)stats->failures, (unsigned long long)stats->timeouts,
+        (unsigned long long)stats->wrong, stats->is_open ? "open" : "closed",
+        (unsigned long long)stats->opened);
+    printer->print(printer->arg, line);
+}
+
+int hw_print_stats(const char *folder, void (*print)(void *arg, const char *line), void *arg)
+{
+    return hw_stats_each(folder, print_one, &(struct printer){print, arg});
 }

@@ -31,7 +31,4 @@ void stats_free(struct stats *stats);
 void stats_touch(struct stats *stats);
 struct stats_lane *stats_lane(struct stats *stats, size_t i, const char *name);
 
-/* Prints one file, a line a lane. Returns 0 if it is none. */
-int stats_print_file(const char *path, void (*print)(void *arg, const char *line), void *arg);
-
 #endif

@@ -2,10 +2,12 @@
 /* The TPM backend: keys in TSS2 containers and at persistent handles, and their private operations. */
 #include "tpm.h"
 #include "container.h"
+#include "lane.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <tss2/tss2_mu.h>
 
 static void tpm_close(void *state)
@@ -346,12 +348,21 @@ static int raise_wrong_result(struct tpm *tpm, const struct hw_op *op)
     return 0;
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static int tpm_operate(struct hw_key *key, struct hw_op *op)
 {
     struct tpm *tpm = tpm_of(key);
     struct tpm_key *k = key->impl;
     TPMI_ALG_HASH hash = op->kind != HW_OP_RSA_RAW ? md_to_tpm(hw_libctx(key->hw), op->md) : TPM2_ALG_NULL;
     unsigned wrong;
+    int64_t begin;
     int ok;
 
     if (op->kind != HW_OP_RSA_RAW && (hash == TPM2_ALG_NULL || op->in_len > sizeof(TPMU_HA))) {
@@ -364,6 +375,7 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
     }
     if (!tpm_lock(tpm))
         return 0;
+    begin = now_ns();
     for (wrong = 0; (ok = run_command(tpm, k, op, hash)) && !hw_rsa_check(key, op); wrong++) {
         OPENSSL_cleanse(op->out, op->out_size);
         if (wrong == 2) {
@@ -379,6 +391,7 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
     if (ok)
         tpm_pin_if_busy(tpm, k);
     tpm_unlock(tpm);
+    hw_route_count(hw_get0_route(key->hw), "tpm", ok, now_ns() - begin);
     return ok;
 }
 

@@ -254,6 +254,9 @@ static int is_key_label(const char *label)
            strcmp(label, "SIGNET KEY REFERENCE") == 0;
 }
 
+static int read_pkcs12(struct store *store, struct found *found, const unsigned char *der, size_t len,
+                       const char *passphrase);
+
 static int read_block(struct store *store, struct found *found, const char *label, const char *header,
                       const unsigned char *der, long len, const char *passphrase)
 {
@@ -267,6 +270,12 @@ static int read_block(struct store *store, struct found *found, const char *labe
                store_raise(store, "a CRL can't be read");
     if (strcmp(label, PEM_STRING_PKCS7) == 0)
         return read_pkcs7(store, found, der, len) || store_raise_ssl(store, "a PKCS #7 can't be read");
+    /* No standard has it; what is binary comes through REST, whose values are texts, like this. */
+    if (strcmp(label, "PKCS12") == 0) {
+        int ok = read_pkcs12(store, found, der, (size_t)len, passphrase);
+
+        return ok >= 0 ? ok : store_raise(store, "a PKCS #12 can't be read");
+    }
     if (is_key_label(label)) {
         const unsigned char *p = der;
         X509_SIG *sig = strcmp(label, PEM_STRING_PKCS8) == 0 ? d2i_X509_SIG(NULL, &p, len) : NULL;

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck source-path=SCRIPTDIR
 #
-# Shows what Signet does: an unmodified nginx serves TLS with a key that was made in a TPM and never leaves it.
+# Shows what Signet does: an unmodified nginx serves TLS with a key that was made in a TPM and never leaves it; and the page
+# that a router is managed with.
 # Called by ./dev demo, which installs and builds what this needs. Ends with an error if any step fails.
 set -euo pipefail
 tcti=${SIGNET_TCTI-}
 . "$(dirname "$0")/lib.sh"
-PATH=$PATH:/usr/sbin:/sbin # nginx, for those who are not root
+PATH=$BUILD/tools:$BUILD/tools/signetd:$PATH:/usr/sbin:/sbin # nginx, for those who are not root
 cd "$T"
 
 step() { printf '\n%s\n' "$*"; }
@@ -161,9 +162,39 @@ refused "a signature by another TPM" env SIGNET_TCTI="$other" "${with_signet[@]}
 indent "$OUT"
 [[ ! -s stolen.sig ]] || die "there is a signature all the same"
 
+step "7. A router's certificates, and its page"
+export SIGNET_TCTI=$tcti SIGNET_HOME=$T/store
+mkdir "$T/stats"
+export SIGNET_STATS_DIRECTORY=$T/stats
+page=$(free_port)
+password=$(plain_openssl rand -hex 8)
+say "The store has a CA and a certificate by it; both keys are in the first TPM. signetd serves the page with it:"
+show signet '/certificate add name=ca common-name="Demo CA" key-usage=key-cert-sign,crl-sign'
+show signet '/certificate sign ca'
+show signet '/certificate add name=router common-name=localhost subject-alt-name=DNS:localhost,IP:127.0.0.1 key-usage=digital-signature,tls-server days-valid=2'
+show signet '/certificate sign router ca=ca'
+show signet "/user add name=admin group=full password=$password"
+show signet "/ip service set www-ssl port=$page address=127.0.0.0/8 certificate=router disabled=no"
+print_command signetd
+spawn signetd signetd
+wait_port "$page" signetd
+show signet '/certificate export-certificate ca file-name=ca'
+show curl --silent --show-error --fail --cacert store/files/ca.crt --user "admin:$password" \
+    "https://localhost:$page/rest/certificate?.proplist=name,common-name,custody,private-key"
+indent "$OUT"
+echo
+
 step "What this showed"
 say "nginx, s_client and curl were Debian's own, unchanged. The private key was made inside the TPM and is used" \
     "nowhere else: no process ever held it, and the file that stands for it is of no use to another TPM."
 if [[ $emulated ]]; then
     say "A handshake costs the TPM one operation with the key; the first one also has to load it."
+fi
+
+say "" "The page: https://localhost:$page/    user admin, password $password" \
+    "(a browser does not know the demo's CA, and says so: its certificate is $T/store/files/ca.crt)"
+# Somebody at a terminal may want to look; a script goes on.
+if [[ -t 0 && -t 1 ]]; then
+    say "It is there for ten minutes, or until Enter is pressed."
+    read -rt 600 || :
 fi

@@ -8,8 +8,11 @@
 #include "tools/duration.h"
 
 #include <errno.h>
+#include <openssl/pem.h>
 #include <string.h>
 #include <unistd.h>
+
+#define CHAIN_MAX 10
 
 #define END                                                                                                  \
     {                                                                                                        \
@@ -213,6 +216,46 @@ static int run_export(struct call *call)
     return 1;
 }
 
+/* ---- PEM ---- */
+
+/* The certificate and the CAs here that are above it. */
+static int write_chain(struct call *call, BIO *out)
+{
+    struct store *store = console_store(call->console);
+    int64_t id = call->ids[0];
+    int depth, ok = 1;
+
+    for (depth = 0; ok && id != 0 && depth < CHAIN_MAX; depth++) {
+        struct store_cert *cert = store_cert_get(store, &(struct store_query){.id = id});
+
+        id = 0;
+        if (cert != NULL && cert->der == NULL)
+            ok = console_fail(call->console, "%s is not signed yet", cert->text[STORE_NAME]);
+        else if (cert != NULL && PEM_write_bio(out, PEM_STRING_X509, "", cert->der, (long)cert->der_len) <= 0)
+            ok = console_fail(call->console, "out of memory");
+        else if (cert != NULL && cert->ca != cert->id)
+            id = cert->ca;
+        store_cert_free(cert);
+    }
+    return ok;
+}
+
+static int run_pem(struct call *call)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long len;
+    int ok = out != NULL && write_chain(call, out);
+
+    len = ok ? BIO_get_mem_data(out, &text) : 0;
+    if (len > 0)
+        call->result = OPENSSL_strndup(text, (size_t)len);
+    if (call->result != NULL && !call->is_nested && call->console->answer == NULL)
+        fputs(call->result, stdout);
+    BIO_free(out);
+    return ok;
+}
+
 /* ---- the table ---- */
 
 const struct command certificate_commands[] = {
@@ -227,6 +270,8 @@ const struct command certificate_commands[] = {
     {"import", 0, import_parameters, run_import, "takes certificates, keys and CRLs from a file", NULL},
     {"export-certificate", COMMAND_ITEMS, export_parameters, run_export,
      "writes a certificate to a file, with a passphrase also its key", NULL},
+    {"pem", COMMAND_ITEMS | COMMAND_SINGLE | COMMAND_READ, NULL, run_pem,
+     "tells a certificate and the CAs here above it, as PEM", NULL},
     {"enable-ssl-certificate", 0, acme_enable_ssl_parameters, acme_run_enable_ssl,
      "gets a certificate by ACME and binds it to www-ssl", NULL},
     {"add-acme", 0, acme_add_parameters, acme_run_add,

@@ -200,6 +200,8 @@ struct console {
      * NULL: a person's, on standard output. */
     struct answer *answer;
     int is_missing; /* an item that was named is not there */
+    /* Who has asked for it over the network, and the name of that user's group; or NULL. */
+    const char *user, *group;
 };
 
 /* Set by SIGINT. */
@@ -348,6 +350,7 @@ int interactive_run(struct console *console);
 /* ---- the menus ---- */
 
 extern const struct menu menu_certificate, menu_certificate_settings, menu_certificate_builtin,
-    menu_certificate_crl, menu_file, menu_log, menu_tool, menu_system, menu_system_resource;
+    menu_certificate_crl, menu_file, menu_log, menu_tool, menu_system, menu_system_hardware,
+    menu_system_hardware_lane, menu_system_resource;
 
 #endif

@@ -38,10 +38,13 @@ const struct menu *const console_menus[] = {
     &menu_ip_service,
     &menu_log,
     &menu_system,
+    &menu_system_hardware,
+    &menu_system_hardware_lane,
     &menu_system_metrics,
     &menu_system_resource,
     &menu_tool,
     &menu_user,
+    &menu_user_active,
     NULL,
 };
 

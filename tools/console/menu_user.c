@@ -135,3 +135,44 @@ const struct menu menu_user = {
     .set = set,
     .remove = kept_remove,
 };
+
+/* ---- /user active ---- */
+
+enum { ACTIVE_NAME, ACTIVE_GROUP };
+
+static const struct property active_properties[] = {
+    {"name", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "who it is", ACTIVE_NAME},
+    {"group", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "what that user may do", ACTIVE_GROUP},
+    {.name = ""},
+};
+
+static int active_each(struct console *console, const struct menu *menu, const struct hint *hint, item_fn *fn,
+                       void *arg)
+{
+    struct item item = {.id = 1};
+
+    (void)menu;
+    if (console->user != NULL && hint->id <= 1 &&
+        (hint->name == NULL || strcmp(hint->name, console->user) == 0))
+        fn(arg, &item);
+    return 1;
+}
+
+static char *active_value(struct console *console, const struct menu *menu, const struct item *item,
+                          const struct property *property)
+{
+    (void)menu;
+    (void)item;
+    return OPENSSL_strdup(property->field == ACTIVE_NAME ? console->user : console->group);
+}
+
+const struct menu menu_user_active = {
+    .path = USER_MENU "/active",
+    .kind = MENU_ITEMS,
+    .help = "over the network: who asks",
+    .properties = active_properties,
+    .standard = STD_PRINT | STD_FIND | STD_GET,
+    .each = active_each,
+    .count = items_count,
+    .value = active_value,
+};

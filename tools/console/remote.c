@@ -53,10 +53,13 @@ static int group_of_user(struct remote *remote, const char *name)
     int is_same = user_find(remote->console, name, &user) && user_stamp(remote->console, &user, now) &&
                   stamp != NULL && strcmp(stamp, now) == 0;
 
-    if (is_same)
+    if (is_same) {
         remote->group = user.group;
-    else
+        remote->console->user = name;
+        remote->console->group = remote_group_names[user.group];
+    } else {
         console_fail(remote->console, "the user has to log in anew");
+    }
     user_clear(&user);
     return is_same || fail(remote, "login");
 }
@@ -383,6 +386,7 @@ json_t *remote_answer(struct console *console, const json_t *request)
         query_free(remote.query);
         json_decref(remote.rows);
         console->answer = NULL;
+        console->user = console->group = NULL;
     }
     answer_close(&remote.answer);
     return root;

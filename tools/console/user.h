@@ -5,7 +5,7 @@
 
 #include "remote.h"
 
-extern const struct menu menu_user;
+extern const struct menu menu_user, menu_user_active;
 
 #define USER_MENU     "/user"
 #define USER_NAME_MAX 64

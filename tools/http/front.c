@@ -228,6 +228,20 @@ static int connection_of(struct evhttp_request *http)
     return fcntl(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), F_DUPFD_CLOEXEC, 3);
 }
 
+/* Browsers say whose page it is for (W3C Fetch Metadata); those that don't yet, at least with what changes
+ * something. */
+static int is_cross_site(struct evhttp_request *http)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
+    const char *site = evhttp_find_header(headers, "Sec-Fetch-Site"),
+               *origin = evhttp_find_header(headers, "Origin"), *host = evhttp_find_header(headers, "Host");
+
+    if (site != NULL)
+        return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
+    return origin != NULL &&
+           (host == NULL || strncmp(origin, "https://", 8) != 0 || OPENSSL_strcasecmp(origin + 8, host) != 0);
+}
+
 static struct job *take(const struct front *front, struct evhttp_request *http, const struct relay_peer *peer)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
@@ -262,6 +276,8 @@ static struct job *take(const struct front *front, struct evhttp_request *http, 
         .content_type = job->content_type,
         .client_certificate = *job->certificate != '\0' ? job->certificate : NULL,
         .gone_fd = front->config.tells_gone ? connection_of(http) : -1,
+        .is_cross_site = is_cross_site(http),
+        .is_script = evhttp_find_header(evhttp_request_get_input_headers(http), "X-Requested-With") != NULL,
         .body = job->body,
         .body_len = len,
     };
@@ -348,6 +364,28 @@ static void on_request(struct evhttp_request *http, void *arg)
 
 /* ---- answers, in the loop's thread ---- */
 
+/* Does the client have what the answer would bring? (RFC 9110 section 13.1.2) */
+static int is_known(struct evhttp_request *http, const struct front_response *response)
+{
+    const char *known = evhttp_find_header(evhttp_request_get_input_headers(http), "If-None-Match");
+
+    return response->etag != NULL && response->status == 200 && known != NULL &&
+           strstr(known, response->etag) != NULL;
+}
+
+static void add_cache_headers(struct evkeyvalq *headers, const struct front_response *response)
+{
+    char cache[32] = "no-store";
+
+    if (response->etag != NULL) {
+        evhttp_add_header(headers, "ETag", response->etag);
+        OPENSSL_strlcpy(cache, "no-cache", sizeof(cache));
+    } else if (response->max_age > 0) {
+        snprintf(cache, sizeof(cache), "max-age=%u", response->max_age);
+    }
+    evhttp_add_header(headers, "Cache-Control", cache);
+}
+
 /* A client has its certificate's key used by the handshake: with TLS the connection stays for more. */
 static void send_answer(struct front *front, struct job *job)
 {
@@ -356,23 +394,21 @@ static void send_answer(struct front *front, struct job *job)
     const struct front_response *response = &job->response;
     struct evbuffer *body = evbuffer_new();
     const struct front_header *header;
-    char cache[32] = "no-store";
+    int is_same = is_known(job->http, response);
 
     evhttp_connection_set_closecb(connection, NULL, NULL);
     if (response->type != NULL)
         evhttp_add_header(headers, "Content-Type", response->type);
-    if (response->max_age > 0)
-        snprintf(cache, sizeof(cache), "max-age=%u", response->max_age);
-    evhttp_add_header(headers, "Cache-Control", cache);
+    add_cache_headers(headers, response);
     for (header = response->headers; header != NULL && header->name != NULL; header++)
         evhttp_add_header(headers, header->name, header->value);
     if (front->tls == NULL)
         evhttp_add_header(headers, "Connection", "close");
-    if (body != NULL && response->body != NULL)
+    if (body != NULL && response->body != NULL && !is_same)
         evbuffer_add(body, response->body, response->len);
     visits_answered(front->visits, evhttp_connection_get_bufferevent(connection));
     /* libevent knows the usual reasons. */
-    evhttp_send_reply(job->http, response->status, NULL, body);
+    evhttp_send_reply(job->http, is_same ? 304 : response->status, NULL, body);
     if (body != NULL)
         evbuffer_free(body);
 }

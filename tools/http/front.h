@@ -21,9 +21,11 @@ struct front_request {
     const char *query;                        /* as it came, without "?"; "" without one */
     const char *address;                      /* of the client */
     const char *authorization, *content_type; /* the headers, or "" */
-    const char
-        *client_certificate; /* SHA-256 in lower case hexadecimal, of the one whose key it has; or NULL */
-    int gone_fd;             /* hangs up (POLLRDHUP) once the client has gone; -1: that is not told */
+    /* SHA-256 in lower case hexadecimal, of the one whose key it has; or NULL */
+    const char *client_certificate;
+    int gone_fd; /* hangs up (POLLRDHUP) once the client has gone; -1: that is not told */
+    int is_cross_site; /* a browser sends it for a page that is not of this server */
+    int is_script;     /* a page's script asks, which shows a refusal itself (X-Requested-With) */
     const unsigned char *body;
     size_t body_len;
 };
@@ -37,7 +39,9 @@ struct front_response {
     const char *type;                   /* static; NULL: no body */
     const struct front_header *headers; /* more of them, up to a NULL; static. NULL: none */
     unsigned max_age;                   /* seconds that others may keep it; 0: not at all */
-    unsigned char *body;                /* OPENSSL_free'd by the front */
+    /* Static, in quotes: they may keep it, and ask each time whether it is still that. Or NULL. */
+    const char *etag;
+    unsigned char *body; /* OPENSSL_free'd by the front */
     size_t len;
 };
 

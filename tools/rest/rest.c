@@ -211,6 +211,8 @@ static int log_in(struct rest *rest, const struct front_request *http, struct wo
         return 1;
     case WORKER_LOGIN_REFUSED:
         put_error(response, 401, NULL);
+        if (http->is_script)
+            response->headers = NULL; /* the browser would ask for a password itself */
         return 0;
     case WORKER_LOGIN_LATER:
         snprintf(detail, sizeof(detail), "too many logins have failed: try again in %u s", wait_s);
@@ -229,6 +231,10 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
     const char *why;
     json_t *request, *answer;
 
+    if (http->is_cross_site) {
+        put_error(response, 403, "the page of another site asks");
+        return;
+    }
     if (!log_in(rest, http, &session, response))
         return;
     request = rest_request(http, &why);

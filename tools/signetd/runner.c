@@ -4,6 +4,7 @@
 
 #include "identity.h"
 #include "tools/http/front.h"
+#include "tools/page/page.h"
 #include "tools/scep/server.h"
 #include "www.h"
 
@@ -104,6 +105,8 @@ static void answer(void *arg, const struct front_request *request, struct front_
 
     if (worker->rest != NULL && rest_is_path(request->path))
         rest_answer(worker->rest, request, response);
+    else if (worker->rest != NULL && page_answer(request, response))
+        return;
     else if (request->method != FRONT_GET && request->method != FRONT_HEAD && request->method != FRONT_POST)
         response->status = 405;
     else if (request->body_len > SCEP_BODY_MAX)
