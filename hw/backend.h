@@ -20,6 +20,7 @@ enum hw_op_kind {
     HW_OP_RSA_RAW = 1 << 0,   /* m^d mod n; input and output as long as the modulus */
     HW_OP_RSA_PKCS1 = 1 << 1, /* the hardware pads a digest: RSASSA-PKCS1-v1_5 */
     HW_OP_RSA_PSS = 1 << 2,   /* the hardware pads a digest: RSASSA-PSS with a salt of its own choice */
+    HW_OP_ECDSA = 1 << 3,     /* a digest of any length; the result is an ECDSA-Sig-Value in DER */
 };
 
 struct hw_op {
@@ -47,8 +48,8 @@ struct hw_key {
     struct hw *hw;
     const struct hw_backend *backend; /* NULL: public part only */
     EVP_PKEY *pkey;                   /* public part; the whole key of custody file */
-    EVP_PKEY *rsa;                    /* public part as one of type RSA: for the raw operation */
-    size_t size;                      /* bytes of the modulus */
+    EVP_PKEY *rsa;                    /* RSA: public part as one of that type: for the raw operation */
+    size_t size;                      /* bytes of the modulus; EC: of the longest signature */
     _Atomic unsigned ops;             /* enum hw_op_kind bits; 0: ask prepare */
     enum hw_custody custody;
     void *impl;              /* the backend's */
@@ -77,7 +78,7 @@ struct hw_backend {
                 hw_passphrase *ask, void *ask_arg);
     /* Learns ops where load could not without the hardware; called while ops is 0. NULL: never needed. */
     int (*prepare)(struct hw_key *key);
-    /* The result must be proven before it is returned (hw_rsa_check): a wrong one may come from a fault,
+    /* The result must be proven before it is returned (hw_op_check): a wrong one may come from a fault,
      * which would give the key away (Boneh, DeMillo, Lipton), or from another key. */
     int (*operate)(struct hw_key *key, struct hw_op *op);
     int (*container)(const struct hw_key *key, enum hw_format *format, unsigned char **der, size_t *len);
@@ -96,6 +97,13 @@ OSSL_LIB_CTX *hw_libctx(const struct hw *hw);
 struct hw_key *hw_key_new(struct hw *hw, const struct hw_backend *backend);
 /* Sets the public part (takes over the reference) and size. */
 int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey);
+/* Has the key a private part that can do anything at all? Raises. */
+int hw_key_is_ready(struct hw_key *key);
+/* Does an operation's result fit the public key? */
+int hw_op_check(struct hw_key *key, const struct hw_op *op);
+#define HW_WANTED_MAX 48
+/* What is to be made: "RSA-2048", "EC P-256". */
+void hw_wanted_text(const struct hw_generate *params, char text[HW_WANTED_MAX]);
 
 /* Makes key one of custody file; takes over the reference to pkey. */
 int hw_file_adopt(struct hw_key *key, EVP_PKEY *pkey);
@@ -110,17 +118,29 @@ EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key);
 struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey);
 EVP_PKEY *hw_held_get0_pkey(const struct hw_held *held); /* NULL: only the kernel has it */
 void hw_held_free(struct hw_held *held);
-/* The operation of struct hw_backend for keys that have held. */
+/* The operation of struct hw_backend for keys that have held, and which those are. */
 int hw_held_operate(struct hw_key *key, struct hw_op *op);
+unsigned hw_held_ops(const struct hw_key *key);
 EVP_PKEY *hw_held_generate(struct hw *hw, const struct hw_generate *params);
 /* PrivateKeyInfo and the older forms of private keys; all of len. The encoding is the caller's
  * (OPENSSL_clear_free). */
 EVP_PKEY *hw_pkcs8_decode(struct hw *hw, const unsigned char *der, size_t len);
 int hw_pkcs8_encode(struct hw *hw, const EVP_PKEY *pkey, unsigned char **der, size_t *len);
 
+/* ---- ec.c ---- */
+
+#define HW_EC_CURVE "P-256" /* unless another is named */
+
+/* OpenSSL's number of a curve by one of its names, NULL for the usual one; NID_undef if it is none. */
+int hw_ec_curve(const char *name);
+int hw_is_ec(const EVP_PKEY *pkey);
+/* hw_op_check and hw_held_operate for EC. */
+int hw_ec_check(struct hw_key *key, const struct hw_op *op);
+int hw_ec_operate(struct hw_key *key, struct hw_op *op);
+
 /* ---- rsa.c ---- */
 
-/* Does an operation's result fit the public key? */
+/* hw_op_check for RSA. */
 int hw_rsa_check(struct hw_key *key, const struct hw_op *op);
 /* The raw operation by OpenSSL: out = in^d mod n or in^e mod n, all of size bytes. Raises nothing. */
 int hw_rsa_raw(struct hw_raw_ctx *kept, OSSL_LIB_CTX *libctx, EVP_PKEY *pkey, int is_private, size_t size,

@@ -24,7 +24,7 @@ int hw_file_adopt(struct hw_key *key, EVP_PKEY *pkey)
 {
     if (!hw_key_set0_pkey(key, pkey) || (key->held = hw_held_new(key->hw, pkey)) == NULL)
         return 0;
-    key->ops = HW_OP_RSA_RAW;
+    key->ops = hw_held_ops(key);
     return 1;
 }
 

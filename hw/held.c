@@ -19,6 +19,8 @@ static struct hw_held *held_new(struct hw *hw, const EVP_PKEY *pkey)
     }
     held->hw = hw;
     held->size = (size_t)EVP_PKEY_get_size(pkey);
+    if (hw_is_ec(pkey))
+        return held;
     held->modulus = OPENSSL_malloc(held->size);
     if (held->modulus == NULL || !EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) ||
         BN_bn2binpad(n, held->modulus, (int)held->size) < 0) {
@@ -39,6 +41,8 @@ struct hw_held *hw_held_new(struct hw *hw, EVP_PKEY *pkey)
     }
     EVP_PKEY_up_ref(pkey);
     held->pkey = pkey;
+    if (hw_is_ec(pkey))
+        return held;
     /* OpenSSL refuses the raw operation on RSA-PSS keys: those get an RSA twin for it. */
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         EVP_PKEY_up_ref(pkey);
@@ -86,8 +90,16 @@ void hw_held_free(struct hw_held *held)
     OPENSSL_free(held);
 }
 
+unsigned hw_held_ops(const struct hw_key *key)
+{
+    return hw_is_ec(key->pkey) ? HW_OP_ECDSA : HW_OP_RSA_RAW;
+}
+
 int hw_held_operate(struct hw_key *key, struct hw_op *op)
 {
+    /* No accelerator that the kernel has a driver for does it. */
+    if (op->kind == HW_OP_ECDSA)
+        return hw_ec_operate(key, op);
     /* Lanes differ in what they say to this, and it is not their fault. */
     if (op->in_len != key->held->size || memcmp(op->in, key->held->modulus, op->in_len) >= 0) {
         hw_raise(key->hw, HW_E_BAD_INPUT, "RSA private operation: input out of range, not below the modulus");
@@ -123,18 +135,27 @@ static int set_pss(EVP_PKEY_CTX *ctx, const struct hw_generate *params)
              EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, params->pss_saltlen) > 0));
 }
 
+static int set_params(EVP_PKEY_CTX *ctx, const struct hw_generate *params)
+{
+    if (params->type == HW_TYPE_EC)
+        return EVP_PKEY_CTX_set_group_name(ctx, params->curve != NULL ? params->curve : HW_EC_CURVE) > 0;
+    return EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)params->bits) > 0 &&
+           (params->e == NULL || EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, (BIGNUM *)params->e) > 0) &&
+           set_pss(ctx, params);
+}
+
 EVP_PKEY *hw_held_generate(struct hw *hw, const struct hw_generate *params)
 {
+    static const char *const types[] = {
+        [HW_TYPE_RSA] = "RSA", [HW_TYPE_RSA_PSS] = "RSA-PSS", [HW_TYPE_EC] = "EC"};
     struct generation progress = {.params = params};
-    const char *type = params->type == HW_TYPE_RSA_PSS ? "RSA-PSS" : "RSA";
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(hw_libctx(hw), type, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(hw_libctx(hw), types[params->type], NULL);
     EVP_PKEY *pkey = NULL;
+    char wanted[HW_WANTED_MAX];
 
-    if (ctx == NULL || EVP_PKEY_keygen_init(ctx) <= 0 ||
-        EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)params->bits) <= 0 ||
-        (params->e != NULL && EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, (BIGNUM *)params->e) <= 0) ||
-        !set_pss(ctx, params)) {
-        hw_raise(hw, HW_E_UNSUPPORTED, "the CPU makes no RSA-%u key with these parameters", params->bits);
+    hw_wanted_text(params, wanted);
+    if (ctx == NULL || EVP_PKEY_keygen_init(ctx) <= 0 || !set_params(ctx, params)) {
+        hw_raise(hw, HW_E_UNSUPPORTED, "the CPU makes no key %s with these parameters", wanted);
         goto out;
     }
     if (params->progress != NULL) {
@@ -146,7 +167,7 @@ EVP_PKEY *hw_held_generate(struct hw *hw, const struct hw_generate *params)
         if (progress.cancelled)
             hw_raise(hw, HW_E_CANCELLED, "key generation cancelled");
         else
-            hw_raise(hw, HW_E_UNSUPPORTED, "the CPU could not make an RSA-%u key", params->bits);
+            hw_raise(hw, HW_E_UNSUPPORTED, "the CPU could not make a key %s", wanted);
     }
 out:
     EVP_PKEY_CTX_free(ctx);

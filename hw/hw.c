@@ -234,13 +234,16 @@ int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey)
 {
     EVP_PKEY_free(key->pkey);
     key->pkey = pkey;
-    if (!EVP_PKEY_is_a(pkey, "RSA") && !EVP_PKEY_is_a(pkey, "RSA-PSS")) {
-        hw_raise(key->hw, HW_E_UNSUPPORTED, "key type %s is not supported, only RSA and RSA-PSS",
+    if (!EVP_PKEY_is_a(pkey, "RSA") && !EVP_PKEY_is_a(pkey, "RSA-PSS") && !hw_is_ec(pkey)) {
+        hw_raise(key->hw, HW_E_UNSUPPORTED, "key type %s is not supported, only RSA, RSA-PSS and EC",
                  EVP_PKEY_get0_type_name(pkey));
         return 0;
     }
     key->size = (size_t)EVP_PKEY_get_size(pkey);
     EVP_PKEY_free(key->rsa);
+    key->rsa = NULL;
+    if (hw_is_ec(pkey))
+        return 1;
     if (EVP_PKEY_is_a(pkey, "RSA"))
         key->rsa = EVP_PKEY_up_ref(pkey) ? pkey : NULL;
     else
@@ -251,18 +254,42 @@ int hw_key_set0_pkey(struct hw_key *key, EVP_PKEY *pkey)
     return 0;
 }
 
+int hw_key_is_ready(struct hw_key *key)
+{
+    if (key->backend == NULL) {
+        hw_raise(key->hw, HW_E_NOT_PRIVATE, "the key has no private part: it can neither sign nor decrypt");
+        return 0;
+    }
+    return key->ops != 0 || key->backend->prepare(key);
+}
+
+int hw_op_check(struct hw_key *key, const struct hw_op *op)
+{
+    return op->kind == HW_OP_ECDSA ? hw_ec_check(key, op) : hw_rsa_check(key, op);
+}
+
+void hw_wanted_text(const struct hw_generate *params, char text[HW_WANTED_MAX])
+{
+    if (params->type == HW_TYPE_EC)
+        snprintf(text, HW_WANTED_MAX, "EC %.32s", params->curve != NULL ? params->curve : HW_EC_CURVE);
+    else
+        snprintf(text, HW_WANTED_MAX, "RSA-%u", params->bits);
+}
+
 static const struct hw_backend *pick_custodian(struct hw *hw, const struct hw_generate *params)
 {
+    char wanted[HW_WANTED_MAX];
     size_t i;
+
+    hw_wanted_text(params, wanted);
 
     for (i = 0; i < BACKENDS; i++) {
         if (params->custody == backends[i]->custody)
             return backends[i];
         if (params->custody == HW_CUSTODY_AUTO && backends[i]->can_generate(hw->state[i], params)) {
             if (backends[i]->custody != HW_CUSTODY_TPM)
-                hw_log(hw, HW_LOG_WARN,
-                       "no TPM here that can make an RSA-%u key: the CPU makes it, custody %s", params->bits,
-                       hw_custody_name(backends[i]->custody));
+                hw_log(hw, HW_LOG_WARN, "no TPM here that can make a key %s: the CPU makes it, custody %s",
+                       wanted, hw_custody_name(backends[i]->custody));
             return backends[i];
         }
     }

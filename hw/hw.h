@@ -107,9 +107,8 @@ enum hw_custody {
 const char *hw_custody_name(enum hw_custody custody);
 int hw_custody_from(const char *name, enum hw_custody *custody);
 
-/* Key types. The generation parameters name them; a loaded key tells its own. EC comes behind the same seam.
- */
-enum hw_type { HW_TYPE_RSA, HW_TYPE_RSA_PSS };
+/* Key types. The generation parameters name them; a loaded key tells its own. */
+enum hw_type { HW_TYPE_RSA, HW_TYPE_RSA_PSS, HW_TYPE_EC };
 
 /* Called about ten times a second during long work; returns 0 to cancel it. */
 typedef int hw_progress(void *arg);
@@ -117,8 +116,10 @@ typedef int hw_progress(void *arg);
 struct hw_generate {
     enum hw_type type;
     enum hw_custody custody;
-    unsigned bits;           /* size of the modulus */
-    const BIGNUM *e;         /* public exponent, NULL for 65537 */
+    unsigned bits;           /* RSA: size of the modulus */
+    const BIGNUM *e;         /* RSA: public exponent, NULL for 65537 */
+    const char *curve;       /* EC: "P-256" (NULL), "P-384" or their other names (prime256v1, secp384r1);
+                                custody file takes whatever OpenSSL has */
     const char *passphrase;  /* authorization of the new key, NULL for none (tpm, sealed) */
     const char *parent;      /* "owner", a persistent handle such as "0x81000001", or NULL: 0x81000001
                                 if the TPM has a storage key there, otherwise "owner" (tpm, sealed) */
@@ -134,9 +135,10 @@ struct hw_generate {
 
 struct hw_key *hw_key_generate(struct hw *hw, const struct hw_generate *params);
 
-/* Gives an RSA key from outside into custody tpm (TPM2_Import; of two primes, encrypted to the parent on its
- * way) or sealed. Of params only custody, passphrase, parent and pcrs count. The caller's pkey, which must be
- * of the private library context, stays as it is: what remains of it elsewhere is the caller's to destroy. */
+/* Gives a key from outside into custody tpm (TPM2_Import; RSA of two primes, EC as above; encrypted to the
+ * parent on its way) or sealed. Of params only custody, passphrase, parent and pcrs count. The caller's pkey,
+ * which must be of the private library context, stays as it is: what remains of it elsewhere is the caller's
+ * to destroy. */
 struct hw_key *hw_key_wrap(struct hw *hw, EVP_PKEY *pkey, const struct hw_generate *params);
 /* The same for a key of custody file or sealed; the key is asked of the TPM for it, if need be. */
 struct hw_key *hw_key_move(struct hw_key *key, const struct hw_generate *params);
@@ -216,6 +218,14 @@ int hw_rsa_sign(struct hw_key *key, const struct hw_rsa_padding *padding, const 
  * but the same for the same ciphertext (implicit rejection), or for TLS 48 random bytes. */
 int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, const unsigned char *in,
                    size_t in_len, unsigned char *out, size_t *out_len);
+
+/* ---- EC private operations ---- */
+
+/* ECDSA over a digest of any length; of one that is longer than the curve's order the leftmost bits count
+ * (FIPS 186-5 section 6.4.1). sig must hold EVP_PKEY_get_size of the key: what is written is an
+ * ECDSA-Sig-Value (RFC 3279 section 2.2.3) in DER, *sig_len bytes of it. */
+int hw_ec_sign(struct hw_key *key, const unsigned char *digest, size_t digest_len, unsigned char *sig,
+               size_t *sig_len);
 
 /* ---- the hardware itself ---- */
 

@@ -139,6 +139,11 @@ int hw_key_hold(struct hw_key *key, const char *group)
                  hw_custody_name(key->custody));
         return 0;
     }
+    if (hw_is_ec(key->pkey)) {
+        hw_raise(key->hw, HW_E_UNSUPPORTED,
+                 "the kernel is given RSA keys only: it does not sign with EC keys");
+        return 0;
+    }
     if (!group_number(key->hw, group, &gid) || (pkey = hw_sealed_get1_pkey(key)) == NULL)
         return 0;
     if (name_of(key->hw, key->pkey, name) && hw_pkcs8_encode(key->hw, key->held->raw, &pkcs8, &len)) {

@@ -21,11 +21,11 @@
 struct hw_held {
     struct hw *hw;
     EVP_PKEY *pkey; /* whole; NULL if only the kernel has the key */
-    EVP_PKEY *raw;  /* the same as one of type RSA */
+    EVP_PKEY *raw;  /* the same as one of type RSA; NULL for EC, which has no lanes */
     struct hw_raw_ctx kept;
     EVP_PKEY *held_pub;     /* of the key that the kernel holds, or NULL */
     _Atomic int32_t serial; /* of that key, when it was last looked for */
-    size_t size;            /* bytes of the modulus */
+    size_t size;            /* bytes of the modulus; EC has none */
     unsigned char *modulus;
 
     /* What route.c and attach.c know of it, by the index of a lane. */

@@ -142,16 +142,6 @@ static int operate_padded(struct hw_key *key, enum hw_op_kind kind, const struct
     return key->backend->operate(key, &op);
 }
 
-/* Has the key a private part that can do anything at all? */
-static int is_ready(struct hw_key *key)
-{
-    if (key->backend == NULL) {
-        hw_raise(key->hw, HW_E_NOT_PRIVATE, "the key has no private part: it can neither sign nor decrypt");
-        return 0;
-    }
-    return key->ops != 0 || key->backend->prepare(key);
-}
-
 static int encode(struct hw_key *key, const struct hw_rsa_padding *padding, const EVP_MD *md,
                   const EVP_MD *mgf1_md, const unsigned char *digest, size_t digest_len, unsigned char *em)
 {
@@ -194,7 +184,7 @@ int hw_rsa_sign(struct hw_key *key, const struct hw_rsa_padding *padding, const 
     EVP_MD *md = NULL, *mgf1_md = NULL;
     int ok = 0;
 
-    if (!is_ready(key))
+    if (!hw_key_is_ready(key))
         return 0;
     if (key->size > sizeof(em) || !fetch_digests(key, padding, &md, &mgf1_md))
         goto out;
@@ -264,7 +254,7 @@ int hw_rsa_decrypt(struct hw_key *key, const struct hw_rsa_padding *padding, con
     EVP_MD *md = NULL, *mgf1_md = NULL;
     int ok = 0;
 
-    if (!is_ready(key))
+    if (!hw_key_is_ready(key))
         return 0;
     if (!(key->ops & HW_OP_RSA_RAW)) {
         hw_raise(key->hw, HW_E_UNSUPPORTED, "the key may only sign, it can't decrypt");

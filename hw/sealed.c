@@ -102,7 +102,7 @@ static int unmarshal_seal(const struct container_tss2 *in, struct tpm_seal *seal
 
 /* ---- sealing ---- */
 
-/* An RSA key's public part as a key of its own. */
+/* A key's public part as a key of its own. */
 static EVP_PKEY *public_part(struct hw *hw, EVP_PKEY *pkey)
 {
     unsigned char *der = NULL;
@@ -158,7 +158,7 @@ static int sealed_wrap(void *state, struct hw_key *key, EVP_PKEY *pkey, const st
     ok = ok && encrypt(key, sealed, pkey, secret) && (key->held = hw_held_new(hw, pkey)) != NULL;
     OPENSSL_cleanse(secret, sizeof(secret));
     if (ok)
-        key->ops = HW_OP_RSA_RAW;
+        key->ops = hw_held_ops(key);
     return ok;
 }
 
@@ -239,7 +239,7 @@ static int unseal(struct hw_key *key, struct sealed_key *sealed)
 /* As the kernel holds it, if it does; otherwise the TPM gives it out. */
 static int get_hold(struct hw_key *key, struct sealed_key *sealed)
 {
-    int32_t serial = hw_kernel_key_find(key->hw, key->pkey);
+    int32_t serial = hw_is_ec(key->pkey) ? 0 : hw_kernel_key_find(key->hw, key->pkey);
 
     if (serial != 0)
         return (key->held = hw_held_new_serial(key->hw, key->pkey, serial)) != NULL;
@@ -262,7 +262,7 @@ static int sealed_prepare(struct hw_key *key)
     ok = key->ops != 0 || get_hold(key, sealed);
     if (ok && key->ops == 0) {
         OPENSSL_cleanse(&sealed->auth, sizeof(sealed->auth));
-        key->ops = HW_OP_RSA_RAW;
+        key->ops = hw_held_ops(key);
     }
     pthread_mutex_unlock(&sealed->lock);
     hw_fork_release();
@@ -279,7 +279,7 @@ EVP_PKEY *hw_sealed_get1_pkey(struct hw_key *key)
     hw_fork_hold();
     pthread_mutex_lock(&sealed->lock);
     if (key->held == NULL && unseal(key, sealed))
-        key->ops = HW_OP_RSA_RAW;
+        key->ops = hw_held_ops(key);
     if (key->held != NULL && (pkey = hw_held_get0_pkey(key->held)) != NULL)
         EVP_PKEY_up_ref(pkey);
     else if (key->held != NULL)

@@ -293,6 +293,18 @@ static TSS2_RC sign_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op
     return rc;
 }
 
+static TSS2_RC command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op, TPMI_ALG_HASH hash)
+{
+    switch (op->kind) {
+    case HW_OP_RSA_RAW:
+        return raw_command(tpm, k, op);
+    case HW_OP_ECDSA:
+        return tpm_ec_sign(tpm, k, op);
+    default:
+        return sign_command(tpm, k, op, hash);
+    }
+}
+
 static int raise_operation(struct tpm *tpm, struct tpm_key *k, TSS2_RC rc, const struct hw_op *op)
 {
     uint32_t base = tpm_rc_base(rc);
@@ -301,7 +313,9 @@ static int raise_operation(struct tpm *tpm, struct tpm_key *k, TSS2_RC rc, const
 
     tpm_handle_uri(uri, k);
     snprintf(what, sizeof(what), "%s%s%s",
-             op->kind == HW_OP_RSA_RAW ? "RSA private operation" : "RSA signature",
+             op->kind == HW_OP_ECDSA     ? "ECDSA signature"
+             : op->kind == HW_OP_RSA_RAW ? "RSA private operation"
+                                         : "RSA signature",
              k->persistent != 0 ? " with " : "", k->persistent != 0 ? uri : "");
     /* About the key itself, not its parent. */
     if (tpm->culprit != 0 || !is_auth)
@@ -332,7 +346,7 @@ static int run_command(struct tpm *tpm, struct tpm_key *k, struct hw_op *op, TPM
         if (rc == TSS2_RC_SUCCESS)
             rc = tpm_slots_load(tpm, k);
         if (rc == TSS2_RC_SUCCESS)
-            rc = op->kind == HW_OP_RSA_RAW ? raw_command(tpm, k, op) : sign_command(tpm, k, op, hash);
+            rc = command(tpm, k, op, hash);
     } while (rc != TSS2_RC_SUCCESS && tpm_recover(tpm, rc, k, attempt++));
     return rc == TSS2_RC_SUCCESS || raise_operation(tpm, k, rc, op);
 }
@@ -360,12 +374,17 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
 {
     struct tpm *tpm = tpm_of(key);
     struct tpm_key *k = key->impl;
-    TPMI_ALG_HASH hash = op->kind != HW_OP_RSA_RAW ? md_to_tpm(hw_libctx(key->hw), op->md) : TPM2_ALG_NULL;
+    int is_padded = op->kind == HW_OP_RSA_PKCS1 || op->kind == HW_OP_RSA_PSS;
+    TPMI_ALG_HASH hash = is_padded ? md_to_tpm(hw_libctx(key->hw), op->md) : TPM2_ALG_NULL;
     unsigned wrong;
     int64_t begin;
     int ok;
 
-    if (op->kind != HW_OP_RSA_RAW && (hash == TPM2_ALG_NULL || op->in_len > sizeof(TPMU_HA))) {
+    if (op->kind == HW_OP_ECDSA && !tpm_ec_takes(k, op->in_len)) {
+        hw_raise(key->hw, HW_E_UNSUPPORTED, "the TPM takes no digest of %zu bytes with this key", op->in_len);
+        return 0;
+    }
+    if (is_padded && (hash == TPM2_ALG_NULL || op->in_len > sizeof(TPMU_HA))) {
         hw_raise(key->hw, HW_E_UNSUPPORTED, "the TPM does not pad digests of algorithm %s", op->md);
         return 0;
     }
@@ -376,7 +395,7 @@ static int tpm_operate(struct hw_key *key, struct hw_op *op)
     if (!tpm_lock(tpm))
         return 0;
     begin = now_ns();
-    for (wrong = 0; (ok = run_command(tpm, k, op, hash)) && !hw_rsa_check(key, op); wrong++) {
+    for (wrong = 0; (ok = run_command(tpm, k, op, hash)) && !hw_op_check(key, op); wrong++) {
         OPENSSL_cleanse(op->out, op->out_size);
         if (wrong == 2) {
             ok = raise_wrong_result(tpm, op);

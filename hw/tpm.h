@@ -162,6 +162,26 @@ TSS2_RC tpm_properties(struct tpm *tpm, uint32_t first, uint32_t *values, uint32
 /* Checks a public area from outside and fills key's pkey and ops from it. Raises. */
 int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *where);
 
+/* ---- tpm_ec.c ---- */
+
+/* What is wrong with a public area of type ECC from outside, or NULL. */
+const char *tpm_ec_flaw(const TPMT_PUBLIC *pub);
+/* Of one without a flaw. NULL: OpenSSL does not take it. */
+EVP_PKEY *tpm_ec_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *pub);
+/* Returns 0 if the TPM has no such curve; raises nothing. */
+int tpm_ec_parms(const struct hw_generate *params, TPMS_ECC_PARMS *parms);
+/* The public area of a key to be made. Raises. */
+int tpm_ec_template(struct tpm *tpm, const struct hw_generate *params, TPM2B_PUBLIC *template);
+/* A number of an EC key's, as long as the curve's field. */
+int tpm_ec_number(TPM2B_ECC_PARAMETER *out, const EVP_PKEY *pkey, const char *name);
+/* Both areas of a key from outside. Raises. */
+int tpm_ec_fill(struct tpm *tpm, const EVP_PKEY *pkey, const TPM2B_AUTH *auth, int has_passphrase,
+                TPM2B_PUBLIC *pub, TPM2B_SENSITIVE *sensitive);
+/* Can the key sign digests of this length? Not if it is bound to an algorithm of shorter ones. */
+int tpm_ec_takes(const struct tpm_key *k, size_t digest_len);
+/* One TPM command. out_len stays 0 if the result is no signature. */
+TSS2_RC tpm_ec_sign(struct tpm *tpm, struct tpm_key *k, struct hw_op *op);
+
 /* ---- tpm_generate.c ---- */
 
 int tpm_can_generate(void *state, const struct hw_generate *params);

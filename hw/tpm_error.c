@@ -74,6 +74,7 @@ static const struct meaning meanings[] = {
     {TPM2_RC_NV_SPACE, HW_E_FULL, "no room for another persistent key; evict one"},
     {TPM2_RC_NV_DEFINED, HW_E_FULL, "the handle is taken; evict it or take another"},
     {TPM2_RC_KEY_SIZE, HW_E_UNSUPPORTED, "the TPM does not support this key size"},
+    {TPM2_RC_CURVE, HW_E_UNSUPPORTED, "the TPM does not have this curve"},
     {TPM2_RC_VALUE, HW_E_UNSUPPORTED, "the TPM does not support a value, such as the key's size"},
     {TPM2_RC_RANGE, HW_E_UNSUPPORTED, "the TPM does not support a value, such as the public exponent"},
     {TPM2_RC_HASH, HW_E_UNSUPPORTED, "the TPM does not support the digest"},

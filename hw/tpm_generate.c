@@ -189,6 +189,8 @@ static int fill_template(struct tpm *tpm, const struct hw_generate *params, TPM2
     TPMS_RSA_PARMS *rsa = &template->publicArea.parameters.rsaDetail;
     BN_ULONG e = params->e != NULL ? BN_get_word(params->e) : 65537;
 
+    if (params->type == HW_TYPE_EC)
+        return tpm_ec_template(tpm, params, template);
     if (e < 3 || e % 2 == 0 || e > UINT32_MAX) {
         hw_raise(tpm->hw, HW_E_UNSUPPORTED, "the public exponent must be odd, at least 3, and fit 32 bits");
         return 0;
@@ -244,16 +246,19 @@ int tpm_fill_auth(struct tpm *tpm, const char *passphrase, TPM2B_AUTH *auth)
 int tpm_can_generate(void *state, const struct hw_generate *params)
 {
     struct tpm *tpm = state;
-    TPMT_PUBLIC_PARMS parms = {.type = TPM2_ALG_RSA};
+    TPMT_PUBLIC_PARMS parms = {.type = params->type == HW_TYPE_EC ? TPM2_ALG_ECC : TPM2_ALG_RSA};
     TSS2_RC rc;
 
+    if (params->type != HW_TYPE_EC)
+        parms.parameters.rsaDetail = (TPMS_RSA_PARMS){
+            .symmetric.algorithm = TPM2_ALG_NULL,
+            .scheme.scheme = TPM2_ALG_NULL,
+            .keyBits = (UINT16)params->bits,
+        };
+    else if (!tpm_ec_parms(params, &parms.parameters.eccDetail))
+        return 0;
     if (!tpm_lock(tpm))
         return 0;
-    parms.parameters.rsaDetail = (TPMS_RSA_PARMS){
-        .symmetric.algorithm = TPM2_ALG_NULL,
-        .scheme.scheme = TPM2_ALG_NULL,
-        .keyBits = (UINT16)params->bits,
-    };
     rc = tpm_connect(tpm);
     if (rc == TSS2_RC_SUCCESS)
         rc = Esys_TestParms(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &parms);
@@ -270,14 +275,15 @@ int tpm_generate(void *state, struct hw_key *key, const struct hw_generate *para
     struct tpm_key *k = tpm_key_new(key);
     int is_transient = 0, is_cancelled = 0, ok = 0;
     unsigned attempt = 0;
-    char what[64];
+    char wanted[HW_WANTED_MAX], what[HW_WANTED_MAX + 16];
     TSS2_RC rc;
 
     if (k == NULL || !tpm_lock(tpm))
         return 0;
     pthread_mutex_init(&create.lock, NULL);
     pthread_cond_init(&create.cond, NULL);
-    snprintf(what, sizeof(what), "RSA-%u key generation", params->bits);
+    hw_wanted_text(params, wanted);
+    snprintf(what, sizeof(what), "%s key generation", wanted);
     rc = tpm_connect(tpm);
     if (rc != TSS2_RC_SUCCESS) {
         tpm_raise(tpm, rc, what);

@@ -118,19 +118,6 @@ static int rsa_seed(struct wrapping *w, TPM2B_ENCRYPTED_SECRET *secret)
     return ok;
 }
 
-/* An x or y coordinate, as long as the curve's field. */
-static int take_coordinate(TPM2B_ECC_PARAMETER *out, const EVP_PKEY *pkey, const char *name)
-{
-    size_t len = (size_t)(EVP_PKEY_get_bits(pkey) + 7) / 8;
-    BIGNUM *bn = NULL;
-    int ok = EVP_PKEY_get_bn_param(pkey, name, &bn) && len <= sizeof(out->buffer) &&
-             BN_bn2binpad(bn, out->buffer, (int)len) > 0;
-
-    out->size = (UINT16)len;
-    BN_free(bn);
-    return ok;
-}
-
 static EVP_PKEY *ec_parent(const struct wrapping *w, const char *group, size_t len)
 {
     const TPMS_ECC_POINT *point = &w->parent->unique.ecc;
@@ -187,14 +174,13 @@ static int ec_seed(struct wrapping *w, TPM2B_ENCRYPTED_SECRET *secret)
     TPM2B_ECC_PARAMETER party_v;
     TPMS_ECC_POINT point;
     size_t z_len = sizeof(z), offset = 0;
-    int ok = ctx != NULL && EVP_PKEY_derive_init(ctx) > 0 && EVP_PKEY_derive_set_peer(ctx, parent) > 0 &&
-             EVP_PKEY_derive(ctx, z, &z_len) > 0 &&
-             take_coordinate(&point.x, ephemeral, OSSL_PKEY_PARAM_EC_PUB_X) &&
-             take_coordinate(&point.y, ephemeral, OSSL_PKEY_PARAM_EC_PUB_Y) &&
-             take_coordinate(&party_v, parent, OSSL_PKEY_PARAM_EC_PUB_X) &&
-             kdf_e(w, z, z_len, &point.x, &party_v) &&
-             Tss2_MU_TPMS_ECC_POINT_Marshal(&point, secret->secret, sizeof(secret->secret), &offset) ==
-                 TSS2_RC_SUCCESS;
+    int ok =
+        ctx != NULL && EVP_PKEY_derive_init(ctx) > 0 && EVP_PKEY_derive_set_peer(ctx, parent) > 0 &&
+        EVP_PKEY_derive(ctx, z, &z_len) > 0 && tpm_ec_number(&point.x, ephemeral, OSSL_PKEY_PARAM_EC_PUB_X) &&
+        tpm_ec_number(&point.y, ephemeral, OSSL_PKEY_PARAM_EC_PUB_Y) &&
+        tpm_ec_number(&party_v, parent, OSSL_PKEY_PARAM_EC_PUB_X) && kdf_e(w, z, z_len, &point.x, &party_v) &&
+        Tss2_MU_TPMS_ECC_POINT_Marshal(&point, secret->secret, sizeof(secret->secret), &offset) ==
+            TSS2_RC_SUCCESS;
 
     secret->size = (UINT16)offset;
     OPENSSL_cleanse(z, sizeof(z));
@@ -290,7 +276,7 @@ static int wrap(struct wrapping *w, const TPM2B_PUBLIC *pub, const TPM2B_SENSITI
 
 /* ---- the key ---- */
 
-static int fill_public(struct tpm *tpm, const EVP_PKEY *pkey, int has_passphrase, TPM2B_PUBLIC *pub)
+static int fill_rsa_public(struct tpm *tpm, const EVP_PKEY *pkey, int has_passphrase, TPM2B_PUBLIC *pub)
 {
     TPMS_RSA_PARMS *rsa = &pub->publicArea.parameters.rsaDetail;
     TPM2B_PUBLIC_KEY_RSA *modulus = &pub->publicArea.unique.rsa;
@@ -299,10 +285,11 @@ static int fill_public(struct tpm *tpm, const EVP_PKEY *pkey, int has_passphrase
     BN_ULONG exponent;
 
     if (!EVP_PKEY_is_a(pkey, "RSA") || bits < 1024 || bits > 4096 || bits % 8 != 0) {
-        hw_raise(
-            tpm->hw, HW_E_UNSUPPORTED,
-            "a %s key of %d bits: the TPM takes RSA keys of 1024, 2048, 3072 or 4096, as its chip allows",
-            EVP_PKEY_get0_type_name(pkey), bits);
+        hw_raise(tpm->hw, HW_E_UNSUPPORTED,
+                 "a %s key of %d bits: the TPM takes RSA keys of 1024, 2048, 3072 or 4096, as its chip "
+                 "allows, and EC "
+                 "keys",
+                 EVP_PKEY_get0_type_name(pkey), bits);
         return 0;
     }
     if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) ||
@@ -332,8 +319,8 @@ out:
 }
 
 /* The TPM computes the rest from one of the two primes (part 2 section 12.3.2.4). */
-static int fill_sensitive(struct tpm *tpm, const EVP_PKEY *pkey, const TPM2B_AUTH *auth,
-                          TPM2B_SENSITIVE *sensitive)
+static int fill_rsa_sensitive(struct tpm *tpm, const EVP_PKEY *pkey, const TPM2B_AUTH *auth,
+                              TPM2B_SENSITIVE *sensitive)
 {
     TPM2B_PRIVATE_KEY_RSA *prime = &sensitive->sensitiveArea.sensitive.rsa;
     BIGNUM *p = NULL, *third = NULL;
@@ -351,6 +338,14 @@ static int fill_sensitive(struct tpm *tpm, const EVP_PKEY *pkey, const TPM2B_AUT
     if (!ok)
         hw_raise(tpm->hw, HW_E_UNSUPPORTED, "the TPM takes RSA keys of two primes of the same length only");
     return ok;
+}
+
+static int fill(struct tpm *tpm, const EVP_PKEY *pkey, const TPM2B_AUTH *auth, int has_passphrase,
+                TPM2B_PUBLIC *pub, TPM2B_SENSITIVE *sensitive)
+{
+    if (hw_is_ec(pkey))
+        return tpm_ec_fill(tpm, pkey, auth, has_passphrase, pub, sensitive);
+    return fill_rsa_public(tpm, pkey, has_passphrase, pub) && fill_rsa_sensitive(tpm, pkey, auth, sensitive);
 }
 
 static TSS2_RC import(struct tpm *tpm, ESYS_TR parent, ESYS_TR keep, struct tpm_key *k,
@@ -418,8 +413,7 @@ int tpm_wrap(void *state, struct hw_key *key, EVP_PKEY *pkey, const struct hw_ge
     struct tpm_key *k = tpm_key_new(key);
     TPM2B_SENSITIVE sensitive = {0};
     int ok = k != NULL && tpm_fill_auth(tpm, params->passphrase, &k->auth) &&
-             fill_public(tpm, pkey, params->passphrase != NULL, &k->pub) &&
-             fill_sensitive(tpm, pkey, &k->auth, &sensitive);
+             fill(tpm, pkey, &k->auth, params->passphrase != NULL, &k->pub, &sensitive);
 
     if (ok && (ok = tpm_lock(tpm))) {
         ok = tpm_choose_parent(tpm, params->parent, &k->parent) && import_key(tpm, k, &sensitive);

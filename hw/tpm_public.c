@@ -29,10 +29,12 @@ static const char *flaw(const TPMT_PUBLIC *pub)
     const TPMS_RSA_PARMS *rsa = &pub->parameters.rsaDetail;
     const TPM2B_PUBLIC_KEY_RSA *n = &pub->unique.rsa;
 
-    if (pub->type != TPM2_ALG_RSA)
-        return "is not an RSA key; other types are not supported";
+    if (pub->type != TPM2_ALG_RSA && pub->type != TPM2_ALG_ECC)
+        return "is neither an RSA nor an EC key; other types are not supported";
     if (pub->objectAttributes & TPMA_OBJECT_RESTRICTED)
         return "is restricted (a storage or attestation key): it signs only what the TPM made itself";
+    if (pub->type == TPM2_ALG_ECC)
+        return tpm_ec_flaw(pub);
     if (rsa->keyBits < RSA_BITS_MIN || rsa->keyBits > RSA_BITS_MAX || rsa->keyBits % 8 != 0)
         return "has a size out of range";
     if (n->size != rsa->keyBits / 8 || !(n->buffer[0] & 0x80) || !(n->buffer[n->size - 1] & 1))
@@ -47,7 +49,7 @@ static const char *flaw(const TPMT_PUBLIC *pub)
     return NULL;
 }
 
-static EVP_PKEY *to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *pub)
+static EVP_PKEY *rsa_to_pkey(OSSL_LIB_CTX *libctx, const TPMT_PUBLIC *pub)
 {
     const TPMS_RSA_PARMS *rsa = &pub->parameters.rsaDetail;
     int pss = rsa->scheme.scheme == TPM2_ALG_RSAPSS;
@@ -86,6 +88,23 @@ out:
     return pkey;
 }
 
+static unsigned rsa_ops(const TPMT_PUBLIC *area)
+{
+    TPMI_ALG_RSA_SCHEME scheme = area->parameters.rsaDetail.scheme.scheme;
+    int signs = (area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) != 0;
+
+    /* Only an unrestricted key with both attributes and no scheme of its own gives the raw operation. */
+    if (scheme == TPM2_ALG_NULL)
+        return (area->objectAttributes & TPMA_OBJECT_DECRYPT ? HW_OP_RSA_RAW : 0) |
+               (signs ? HW_OP_RSA_PKCS1 | HW_OP_RSA_PSS : 0);
+    return !signs ? 0 : scheme == TPM2_ALG_RSAPSS ? HW_OP_RSA_PSS : HW_OP_RSA_PKCS1;
+}
+
+static unsigned ec_ops(const TPMT_PUBLIC *area)
+{
+    return area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT ? HW_OP_ECDSA : 0;
+}
+
 int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *where)
 {
     const TPMT_PUBLIC *area = &pub->publicArea;
@@ -96,21 +115,13 @@ int tpm_public_adopt(struct hw_key *key, const TPM2B_PUBLIC *pub, const char *wh
         hw_raise(key->hw, HW_E_BAD_KEY, "the key %s %s", where, why);
         return 0;
     }
-    pkey = to_pkey(hw_libctx(key->hw), area);
+    pkey = area->type == TPM2_ALG_ECC ? tpm_ec_to_pkey(hw_libctx(key->hw), area)
+                                      : rsa_to_pkey(hw_libctx(key->hw), area);
     if (pkey == NULL) {
         hw_raise(key->hw, HW_E_BAD_KEY, "OpenSSL does not take the public key %s", where);
         return 0;
     }
-    /* Only an unrestricted key with both attributes and no scheme of its own gives the raw operation. */
-    if (area->parameters.rsaDetail.scheme.scheme == TPM2_ALG_NULL) {
-        if (area->objectAttributes & TPMA_OBJECT_DECRYPT)
-            key->ops |= HW_OP_RSA_RAW;
-        if (area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT)
-            key->ops |= HW_OP_RSA_PKCS1 | HW_OP_RSA_PSS;
-    } else if (area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) {
-        key->ops |=
-            area->parameters.rsaDetail.scheme.scheme == TPM2_ALG_RSAPSS ? HW_OP_RSA_PSS : HW_OP_RSA_PKCS1;
-    }
+    key->ops |= area->type == TPM2_ALG_ECC ? ec_ops(area) : rsa_ops(area);
     if (key->ops == 0) {
         EVP_PKEY_free(pkey);
         hw_raise(key->hw, HW_E_BAD_KEY, "the key %s may neither sign nor decrypt", where);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* AlgorithmIdentifiers of RSA signatures, for X.509 and CMS. */
+/* AlgorithmIdentifiers of signatures, for X.509 and CMS. */
 #include "provider.h"
 
 #include <openssl/objects.h>
@@ -48,6 +48,20 @@ out:
     X509_ALGOR_free(mgf1_digest);
     RSA_PSS_PARAMS_free(params);
     return packed;
+}
+
+unsigned char *prov_algorithm_id_ecdsa(const EVP_MD *md, size_t *len)
+{
+    X509_ALGOR *algorithm = X509_ALGOR_new();
+    unsigned char *der = NULL;
+    int nid, n = -1;
+
+    if (algorithm != NULL && OBJ_find_sigid_by_algs(&nid, EVP_MD_get_type(md), NID_X9_62_id_ecPublicKey) &&
+        X509_ALGOR_set0(algorithm, OBJ_nid2obj(nid), V_ASN1_UNDEF, NULL))
+        n = i2d_X509_ALGOR(algorithm, &der);
+    X509_ALGOR_free(algorithm);
+    *len = n > 0 ? (size_t)n : 0;
+    return n > 0 ? der : NULL;
 }
 
 unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen,

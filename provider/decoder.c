@@ -130,8 +130,8 @@ static int looks_like(enum hw_format format, const unsigned char *der, size_t le
 }
 
 static int der_decode(struct prov_ctx *ctx, OSSL_CORE_BIO *core_bio, enum hw_format format,
-                      enum prov_rsa_type type, OSSL_CALLBACK *cb, void *cb_arg,
-                      OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+                      enum prov_type type, OSSL_CALLBACK *cb, void *cb_arg, OSSL_PASSPHRASE_CALLBACK *pw_cb,
+                      void *pw_arg)
 {
     struct prov_passphrase passphrase = {pw_cb, pw_arg};
     BIO *bio = BIO_new_from_core_bio(ctx->libctx, core_bio);
@@ -192,10 +192,13 @@ static int decoder_export(void *vctx, const void *reference, size_t size, OSSL_C
 
 DER_DECODER(tss2_rsa, HW_FORMAT_TSS2, PROV_RSA);
 DER_DECODER(tss2_rsa_pss, HW_FORMAT_TSS2, PROV_RSA_PSS);
+DER_DECODER(tss2_ec, HW_FORMAT_TSS2, PROV_EC);
 DER_DECODER(reference_rsa, HW_FORMAT_REFERENCE, PROV_RSA);
 DER_DECODER(reference_rsa_pss, HW_FORMAT_REFERENCE, PROV_RSA_PSS);
+DER_DECODER(reference_ec, HW_FORMAT_REFERENCE, PROV_EC);
 DER_DECODER(sealed_rsa, HW_FORMAT_SEALED, PROV_RSA);
 DER_DECODER(sealed_rsa_pss, HW_FORMAT_SEALED, PROV_RSA_PSS);
+DER_DECODER(sealed_ec, HW_FORMAT_SEALED, PROV_EC);
 
 static const OSSL_DISPATCH pem_dispatch[] = {
     PROV_FN(OSSL_FUNC_DECODER_NEWCTX, decoder_newctx),
@@ -208,11 +211,14 @@ const OSSL_ALGORITHM prov_decoders[] = {
     {"DER", PROV_PROPERTIES ",input=pem", pem_dispatch, NULL},
     {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=TSS2", tss2_rsa_dispatch, NULL},
     {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=TSS2", tss2_rsa_pss_dispatch, NULL},
+    {PROV_NAMES_EC, PROV_PROPERTIES ",input=der,structure=TSS2", tss2_ec_dispatch, NULL},
     {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=SignetKeyReference", reference_rsa_dispatch, NULL},
     {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=SignetKeyReference",
      reference_rsa_pss_dispatch, NULL},
+    {PROV_NAMES_EC, PROV_PROPERTIES ",input=der,structure=SignetKeyReference", reference_ec_dispatch, NULL},
     {PROV_NAMES_RSA, PROV_PROPERTIES ",input=der,structure=SignetSealedKey", sealed_rsa_dispatch, NULL},
     {PROV_NAMES_RSA_PSS, PROV_PROPERTIES ",input=der,structure=SignetSealedKey", sealed_rsa_pss_dispatch,
      NULL},
+    {PROV_NAMES_EC, PROV_PROPERTIES ",input=der,structure=SignetSealedKey", sealed_ec_dispatch, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -186,19 +186,20 @@ static const OSSL_DISPATCH text_dispatch[] = {
     {0, NULL},
 };
 
-#define BOTH(output, dispatch)                                                                               \
+#define ALL(output, dispatch)                                                                                \
     {PROV_NAMES_RSA, PROV_PROPERTIES "," output, dispatch, NULL},                                            \
+        {PROV_NAMES_RSA_PSS, PROV_PROPERTIES "," output, dispatch, NULL},                                    \
     {                                                                                                        \
-        PROV_NAMES_RSA_PSS, PROV_PROPERTIES "," output, dispatch, NULL                                       \
+        PROV_NAMES_EC, PROV_PROPERTIES "," output, dispatch, NULL                                            \
     }
 
 const OSSL_ALGORITHM prov_encoders[] = {
-    BOTH("output=pem,structure=PrivateKeyInfo", private_pem_dispatch),
-    BOTH("output=der,structure=PrivateKeyInfo", private_der_dispatch),
-    BOTH("output=pem,structure=EncryptedPrivateKeyInfo", encrypted_pem_dispatch),
-    BOTH("output=der,structure=EncryptedPrivateKeyInfo", encrypted_der_dispatch),
-    BOTH("output=pem,structure=SubjectPublicKeyInfo", public_pem_dispatch),
-    BOTH("output=der,structure=SubjectPublicKeyInfo", public_der_dispatch),
-    BOTH("output=text", text_dispatch),
+    ALL("output=pem,structure=PrivateKeyInfo", private_pem_dispatch),
+    ALL("output=der,structure=PrivateKeyInfo", private_der_dispatch),
+    ALL("output=pem,structure=EncryptedPrivateKeyInfo", encrypted_pem_dispatch),
+    ALL("output=der,structure=EncryptedPrivateKeyInfo", encrypted_der_dispatch),
+    ALL("output=pem,structure=SubjectPublicKeyInfo", public_pem_dispatch),
+    ALL("output=der,structure=SubjectPublicKeyInfo", public_der_dispatch),
+    ALL("output=text", text_dispatch),
     {NULL, NULL, NULL, NULL},
 };

@@ -30,7 +30,7 @@ static int prov_get_params(void *provctx, OSSL_PARAM params[])
 
     (void)provctx;
     p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_NAME);
-    if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, "Signet: RSA keys held by hardware"))
+    if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, "Signet: RSA and EC keys held by hardware"))
         return 0;
     p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_VERSION);
     if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, SIGNET_VERSION))
@@ -71,9 +71,10 @@ static const OSSL_ALGORITHM *prov_query(void *provctx, int operation, int *no_ca
     check_neighbours(ctx);
     switch (operation) {
     case OSSL_OP_KEYMGMT:
-        return prov_keymgmts;
+        return prov_second(ctx, operation, prov_keymgmts, no_cache);
     case OSSL_OP_SIGNATURE:
-        return ctx->has_message_api ? prov_signatures_with_messages : prov_signatures;
+        return prov_second(ctx, operation,
+                           ctx->has_message_api ? prov_signatures_with_messages : prov_signatures, no_cache);
     case OSSL_OP_ASYM_CIPHER:
         return prov_asym_ciphers;
     case OSSL_OP_DECODER:
@@ -95,6 +96,8 @@ static void prov_teardown(void *provctx)
     struct prov_ctx *ctx = provctx;
 
     hw_free(ctx->hw);
+    if (ctx->has_asking)
+        CRYPTO_THREAD_cleanup_local(&ctx->is_asking);
     prov_digests_free(ctx->digests);
     if (ctx->default_provider != NULL)
         OSSL_PROVIDER_unload(ctx->default_provider);
@@ -171,6 +174,9 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, co
     ctx->has_message_api = has_message_api(ctx);
     ctx->libctx = OSSL_LIB_CTX_new_from_dispatch(core, in);
     if (ctx->libctx == NULL || !prov_config_read(ctx) || !prov_log_open(ctx))
+        goto fail;
+    ctx->has_asking = CRYPTO_THREAD_init_local(&ctx->is_asking, NULL);
+    if (!ctx->has_asking)
         goto fail;
     ctx->default_provider = OSSL_PROVIDER_load(ctx->libctx, "default");
     if (ctx->default_provider == NULL) {

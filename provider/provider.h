@@ -32,7 +32,7 @@
 #define OSSL_FUNC_STORE_OPEN_EX 10 /* 3.2 */
 #endif
 
-enum prov_rsa_type { PROV_RSA, PROV_RSA_PSS };
+enum prov_type { PROV_RSA, PROV_RSA_PSS, PROV_EC };
 
 struct prov_config {
     char *tcti;
@@ -59,7 +59,9 @@ struct prov_ctx {
     int has_message_api; /* libcrypto is 3.4 or later */
     struct prov_config config;
     struct hw_log_file log;
-    _Atomic int has_checked;      /* for the default provider beside this one */
+    _Atomic int has_checked;       /* for the default provider beside this one */
+    CRYPTO_THREAD_LOCAL is_asking; /* this thread asks for what others offer: see second.c */
+    int has_asking;
     struct prov_digests *digests; /* NULL: not offered */
     struct hw *hw;
 };
@@ -67,7 +69,7 @@ struct prov_ctx {
 /* A key as OpenSSL holds it. hw is NULL between keymgmt's new and import. */
 struct prov_key {
     struct prov_ctx *ctx;
-    enum prov_rsa_type type;
+    enum prov_type type;
     struct hw_key *hw;
 };
 
@@ -98,23 +100,23 @@ struct prov_passphrase {
 };
 hw_passphrase prov_passphrase; /* arg is the struct prov_passphrase */
 
-/* ---- keymgmt_rsa.c ---- */
+/* ---- keymgmt.c ---- */
 
 /* Takes over the reference to hw. */
-struct prov_key *prov_key_new(struct prov_ctx *ctx, enum prov_rsa_type type, struct hw_key *hw);
+struct prov_key *prov_key_new(struct prov_ctx *ctx, enum prov_type type, struct hw_key *hw);
 void prov_key_free(void *keydata);
-enum prov_rsa_type prov_type_of(const struct hw_key *hw);
-const char *prov_type_name(enum prov_rsa_type type);
+enum prov_type prov_type_of(const struct hw_key *hw);
+const char *prov_type_name(enum prov_type type);
 /* Hands a key to OpenSSL through an object callback, by reference: the keymgmt's load takes it over. */
 int prov_key_pass(struct prov_key *key, OSSL_CALLBACK *cb, void *cb_arg);
 
-/* ---- keymgmt_rsa_gen.c ---- */
+/* ---- keymgmt_gen.c ---- */
 
 OSSL_FUNC_keymgmt_gen_set_params_fn prov_gen_set_params;
-OSSL_FUNC_keymgmt_gen_settable_params_fn prov_gen_settable_params;
+OSSL_FUNC_keymgmt_gen_settable_params_fn prov_gen_settable_params_rsa, prov_gen_settable_params_ec;
 OSSL_FUNC_keymgmt_gen_fn prov_gen;
 OSSL_FUNC_keymgmt_gen_cleanup_fn prov_gen_cleanup;
-OSSL_FUNC_keymgmt_gen_init_fn prov_gen_init_rsa, prov_gen_init_rsa_pss;
+OSSL_FUNC_keymgmt_gen_init_fn prov_gen_init_rsa, prov_gen_init_rsa_pss, prov_gen_init_ec;
 
 /* ---- algorithm_id.c ---- */
 
@@ -122,6 +124,15 @@ OSSL_FUNC_keymgmt_gen_init_fn prov_gen_init_rsa, prov_gen_init_rsa_pss;
  * an error if there is none for this digest. */
 unsigned char *prov_algorithm_id(int is_pss, const EVP_MD *md, const EVP_MD *mgf1_md, int saltlen,
                                  size_t *len);
+/* The same for ECDSA (RFC 5758 section 3.2). */
+unsigned char *prov_algorithm_id_ecdsa(const EVP_MD *md, size_t *len);
+
+/* ---- second.c ---- */
+
+/* Returns algorithms when OpenSSL is to learn of them: after those of another provider's that can do what
+ * ours is offered as by the same name. */
+const OSSL_ALGORITHM *prov_second(struct prov_ctx *ctx, int operation, const OSSL_ALGORITHM *algorithms,
+                                  int *no_cache);
 
 /* ---- digest.c ---- */
 
@@ -139,6 +150,7 @@ extern const OSSL_ALGORITHM prov_keymgmts[], prov_signatures[], prov_signatures_
 #define PROV_PROPERTIES    "provider=signet"
 #define PROV_NAMES_RSA     "RSA:rsaEncryption:1.2.840.113549.1.1.1"
 #define PROV_NAMES_RSA_PSS "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10"
+#define PROV_NAMES_EC      "EC:id-ecPublicKey:1.2.840.10045.2.1"
 #define PROV_FN(id, f)                                                                                       \
     {                                                                                                        \
         id, (void (*)(void))(f)                                                                              \

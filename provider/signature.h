@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The context of an RSA signature operation: signature_rsa.c computes, signature_params.c keeps the settings.
- */
+/* Signatures: signature_rsa.c and signature_ecdsa.c compute, signature_params.c keeps RSA's settings,
+ * signature.c says what there is. */
 #ifndef SIGNET_PROVIDER_SIGNATURE_H
 #define SIGNET_PROVIDER_SIGNATURE_H
 
 #include "provider.h"
 
+extern const OSSL_DISPATCH prov_signature_rsa[], prov_signature_ecdsa[];
+/* With a digest of their own: from OpenSSL 3.4 on. */
+extern const OSSL_DISPATCH prov_signature_rsa_sha1[], prov_signature_rsa_sha224[],
+    prov_signature_rsa_sha256[], prov_signature_rsa_sha384[], prov_signature_rsa_sha512[];
+extern const OSSL_DISPATCH prov_signature_ecdsa_sha1[], prov_signature_ecdsa_sha224[],
+    prov_signature_ecdsa_sha256[], prov_signature_ecdsa_sha384[], prov_signature_ecdsa_sha512[];
+
+/* The context of an RSA signature. */
 struct sig {
     struct prov_ctx *ctx;
-    enum prov_rsa_type type;
+    enum prov_type type;
     struct hw_key *hw;
     int operation; /* EVP_PKEY_OP_SIGN, _VERIFY, _VERIFYRECOVER */
 

@@ -273,7 +273,7 @@ static int sig_verify(void *vctx, const unsigned char *signature, size_t signatu
         PROV_FN(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, sig_set_ctx_params),                                     \
         PROV_FN(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, sig_settable_ctx_params)
 
-static const OSSL_DISPATCH rsa_dispatch[] = {
+const OSSL_DISPATCH prov_signature_rsa[] = {
     PROV_FN(OSSL_FUNC_SIGNATURE_SIGN_INIT, sig_sign_init),
     PROV_FN(OSSL_FUNC_SIGNATURE_VERIFY_INIT, sig_verify_init),
     PROV_FN(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER_INIT, sig_verify_recover_init),
@@ -286,11 +286,6 @@ static const OSSL_DISPATCH rsa_dispatch[] = {
     PROV_FN(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, sig_digest_verify_final),
     SIGNATURE_COMMON,
     {0, NULL},
-};
-
-const OSSL_ALGORITHM prov_signatures[] = {
-    {PROV_NAMES_RSA, PROV_PROPERTIES, rsa_dispatch, "RSA signature by hardware"},
-    {NULL, NULL, NULL, NULL},
 };
 
 /* ---- OpenSSL 3.4's algorithms that name their digest, with its message API ---- */
@@ -336,7 +331,7 @@ static int named_init(struct sig *sig, void *key, const OSSL_PARAM params[], con
     {                                                                                                        \
         return named_init(vctx, key, params, md, EVP_PKEY_OP_VERIFY, 1);                                     \
     }                                                                                                        \
-    static const OSSL_DISPATCH id##_dispatch[] = {                                                           \
+    const OSSL_DISPATCH prov_signature_##id[] = {                                                            \
         PROV_FN(OSSL_FUNC_SIGNATURE_QUERY_KEY_TYPES, sig_query_key_types),                                   \
         PROV_FN(OSSL_FUNC_SIGNATURE_SIGN_INIT, id##_sign_init),                                              \
         PROV_FN(OSSL_FUNC_SIGNATURE_VERIFY_INIT, id##_verify_init),                                          \
@@ -355,18 +350,3 @@ NAMED(rsa_sha224, "SHA2-224")
 NAMED(rsa_sha256, "SHA2-256")
 NAMED(rsa_sha384, "SHA2-384")
 NAMED(rsa_sha512, "SHA2-512")
-
-const OSSL_ALGORITHM prov_signatures_with_messages[] = {
-    {PROV_NAMES_RSA, PROV_PROPERTIES, rsa_dispatch, "RSA signature by hardware"},
-    {"RSA-SHA1:RSA-SHA-1:sha1WithRSAEncryption:1.2.840.113549.1.1.5", PROV_PROPERTIES, rsa_sha1_dispatch,
-     NULL},
-    {"RSA-SHA2-224:RSA-SHA224:sha224WithRSAEncryption:1.2.840.113549.1.1.14", PROV_PROPERTIES,
-     rsa_sha224_dispatch, NULL},
-    {"RSA-SHA2-256:RSA-SHA256:sha256WithRSAEncryption:1.2.840.113549.1.1.11", PROV_PROPERTIES,
-     rsa_sha256_dispatch, NULL},
-    {"RSA-SHA2-384:RSA-SHA384:sha384WithRSAEncryption:1.2.840.113549.1.1.12", PROV_PROPERTIES,
-     rsa_sha384_dispatch, NULL},
-    {"RSA-SHA2-512:RSA-SHA512:sha512WithRSAEncryption:1.2.840.113549.1.1.13", PROV_PROPERTIES,
-     rsa_sha512_dispatch, NULL},
-    {NULL, NULL, NULL, NULL},
-};

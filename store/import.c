@@ -15,17 +15,19 @@ static EVP_PKEY *wrap(struct store *store, EVP_PKEY *pkey, const char *custody)
 {
     OSSL_PARAM extra[2] = {OSSL_PARAM_construct_utf8_string("custody", (char *)custody, 0),
                            OSSL_PARAM_construct_end()};
+    const char *type = EVP_PKEY_is_a(pkey, "RSA") ? "RSA" : EVP_PKEY_is_a(pkey, "EC") ? "EC" : NULL;
     OSSL_PARAM *numbers = NULL, *all = NULL;
     EVP_PKEY_CTX *ctx = NULL;
     EVP_PKEY *wrapped = NULL;
 
-    if (!EVP_PKEY_is_a(pkey, "RSA")) {
-        store_raise(store, "custody=%s: only for RSA keys, not %s", custody, EVP_PKEY_get0_type_name(pkey));
+    if (type == NULL) {
+        store_raise(store, "custody=%s: only for RSA and EC keys, not %s", custody,
+                    EVP_PKEY_get0_type_name(pkey));
         return NULL;
     }
     if (EVP_PKEY_todata(pkey, EVP_PKEY_KEYPAIR, &numbers) > 0 &&
         (all = OSSL_PARAM_merge(numbers, extra)) != NULL &&
-        (ctx = EVP_PKEY_CTX_new_from_name(store_crypto(store), "RSA", "provider=signet")) != NULL &&
+        (ctx = EVP_PKEY_CTX_new_from_name(store_crypto(store), type, "provider=signet")) != NULL &&
         EVP_PKEY_fromdata_init(ctx) > 0 && EVP_PKEY_fromdata(ctx, &wrapped, EVP_PKEY_KEYPAIR, all) <= 0)
         wrapped = NULL;
     if (wrapped == NULL)

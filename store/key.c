@@ -97,25 +97,29 @@ static EVP_PKEY_CTX *generation(struct store *store, OSSL_LIB_CTX *libctx, const
                                 const char *custody, const char *pcrs)
 {
     int is_rsa = strspn(size, "0123456789") == strlen(size);
+    int is_large_curve = strcmp(size, "secp521r1") == 0;
     size_t bits = is_rsa ? strtoul(size, NULL, 10) : 0;
+    /* An EC key in a file has nothing of Signet's: no accelerator signs with it. */
+    int is_plain = !is_rsa && (is_large_curve || (strcmp(custody, "file") == 0 && pcrs == NULL));
     EVP_PKEY_CTX *ctx;
     OSSL_PARAM params[4] = {OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END};
 
-    if (is_rsa) {
-        ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", "provider=signet");
-        params[0] = OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
-        params[1] = OSSL_PARAM_construct_utf8_string("custody", (char *)custody, 0);
-        if (pcrs != NULL)
-            params[2] = OSSL_PARAM_construct_utf8_string("pcrs", (char *)pcrs, 0);
-    } else {
-        if (strcmp(custody, "tpm") == 0 || strcmp(custody, "sealed") == 0) {
-            store_raise(store, "key-size %s: only RSA keys are made with custody %s", size, custody);
-            return NULL;
-        }
-        ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", "provider=default");
-        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)size, 0);
-        params[1] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, (char *)"named_curve", 0);
+    if (is_large_curve && (pcrs != NULL || (strcmp(custody, "file") != 0 && strcmp(custody, "auto") != 0))) {
+        store_raise(store, "key-size %s: keys on this curve are of custody file only", size);
+        return NULL;
     }
+    ctx = EVP_PKEY_CTX_new_from_name(libctx, is_rsa ? "RSA" : "EC",
+                                     is_plain ? "provider=default" : "provider=signet");
+    if (is_rsa)
+        params[0] = OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
+    else
+        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)size, 0);
+    if (is_plain)
+        params[1] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, (char *)"named_curve", 0);
+    else
+        params[1] = OSSL_PARAM_construct_utf8_string("custody", (char *)custody, 0);
+    if (pcrs != NULL && !is_plain)
+        params[2] = OSSL_PARAM_construct_utf8_string("pcrs", (char *)pcrs, 0);
     if (ctx != NULL && EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_CTX_set_params(ctx, params) > 0)
         return ctx;
     store_raise_ssl(store, "key-size %s", size);

@@ -288,6 +288,16 @@ make_key() {
     }
 }
 
+# make_ec_key FILE [NAME:VALUE...]: EC P-256 in the TPM, unless the options say otherwise.
+make_ec_key() {
+    local file=$1
+    shift
+    ALGORITHM=EC genpkey "$file" custody:tpm group:P-256 "$@" >"$OUT" 2>&1 || {
+        cat "$OUT" >&2
+        die "openssl genpkey failed"
+    }
+}
+
 # make_cert KEY CERT [CN [REQ-OPTION...]]: a certificate for the key, issued by a CA with a plain key, ca.pem.
 # Hosts: localhost, 127.0.0.1.
 make_cert() {
@@ -309,7 +319,7 @@ make_cert() {
 rsa_pkcs1='^Peer signature type: (RSA|rsa_pkcs1_sha256)$'
 rsa_pss='^Peer signature type: (RSA-PSS|rsa_pss_rsae_sha256)$'
 # shellcheck disable=SC2034 # for the scripts
-rsa_pss_pss='^Peer signature type: (RSA-PSS|rsa_pss_pss_sha256)$' ecdsa='^Peer signature type: (ECDSA|ecdsa_secp256r1_sha256)$'
+rsa_pss_pss='^Peer signature type: (RSA-PSS|rsa_pss_pss_sha256)$' ecdsa='^Peer signature type: (ECDSA|ecdsa_secp256r1_sha256|ecdsa_secp384r1_sha384)$'
 
 # handshake WAY PORT [OPTION...]: a TLS client without Signet connects and checks the certificate.
 # WAY names how the server's key is used.
@@ -320,6 +330,8 @@ handshake() {
     tls12-pkcs1) want=$rsa_pkcs1 options=(-tls1_2 -cipher ECDHE+AESGCM -sigalgs RSA+SHA256) ;;
     tls12-pss) want=$rsa_pss options=(-tls1_2 -cipher ECDHE+AESGCM -sigalgs RSA-PSS+SHA256) ;;
     tls12-rsa) want='Cipher is AES128-GCM-SHA256$' options=(-tls1_2 -cipher AES128-GCM-SHA256) ;;
+    tls12-ecdsa) want=$ecdsa options=(-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256) ;;
+    tls13-ecdsa) want=$ecdsa options=(-tls1_3 -sigalgs ECDSA+SHA256:ECDSA+SHA384) ;;
     tls13) want='^New, TLSv1.3' options=(-tls1_3 -sigalgs RSA-PSS+SHA256) ;;
     *) die "no such handshake: $way" ;;
     esac

@@ -15,7 +15,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
         wrk strace sqlite3 gnutls-bin jq expect mandoc ca-certificates
         pebble python3 iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig faketime
         scep strongswan-pki libstrongswan-extra-plugins certmonger
-        softether-vpnserver softether-vpncmd dnsdist openvpn hostapd eapoltest chromium)
+        dnsdist openvpn hostapd eapoltest chromium)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble scep)
@@ -25,9 +25,11 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
     board_arm64=("${board[@]}" qemu-system-arm gcc-aarch64-linux-gnu)
 }
 
-# Debian 13 has OpenSSL's old algorithms, which old PKCS #12 files use, in a package of their own.
+# Debian 13 has OpenSSL's old algorithms, which old PKCS #12 files use, in a package of their own; and no SoftEther.
 if [[ $(. /etc/os-release && echo "${VERSION_ID-}") != 12 ]]; then
     test+=(openssl-provider-legacy)
+else
+    test+=(softether-vpnserver softether-vpncmd)
 fi
 
 # The services among them. Whoever runs the tests did not ask for a web server at the next boot.

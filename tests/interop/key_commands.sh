@@ -14,13 +14,23 @@ said 'progress: '
 check "where it can be" signet key make a --size 1024
 check "in a file" signet key make f --size 2048 --custody file
 check "EC" signet key make e --size prime256v1
+check "EC in a file" signet key make ef --size secp384r1 --custody file
+check "EC, sealed" signet key make es --size secp384r1 --custody sealed --pcrs sha256:16
+check "a curve that is for files only" signet key make e521 --size secp521r1
 check "larger than the TPM makes" signet key make large --size 4096
 said 'custody sealed'
 check "sealed to the TPM" signet key make s --custody sealed --pcrs sha256:16
 equal "t" "$(row t)" 'tpm rsa 2048'
 equal "a" "$(row a)" 'tpm rsa 1024'
 equal "f" "$(row f)" 'file rsa 2048'
-equal "e" "$(row e)" 'file ec 256'
+equal "e" "$(row e)" 'tpm ec 256'
+equal "ef" "$(row ef)" 'file ec 384'
+equal "es" "$(row es)" 'sealed ec 384'
+equal "e521" "$(row e521)" 'file ec 521'
+refused "and in the TPM" signet key make x --size secp521r1 --custody tpm
+said 'custody file only'
+refused "PCRs of an EC key in a file" signet key make x --size prime256v1 --custody file --pcrs 7
+said 'PCRs'
 equal "large" "$(row large)" 'sealed rsa 4096'
 equal "s" "$(row s)" 'sealed rsa 2048'
 refused "a name twice" signet key make t
@@ -32,7 +42,7 @@ equal "nothing of it" "$(row x)" ''
 
 # ---- written, used ----
 echo data >"$T/data"
-for name in t f e s; do
+for name in t f e ef es e521 s; do
     check "$name: written" signet key write $name --out "$T/$name.pem"
     equal "$name: mode" "$(stat -c %a "$T/$name.pem")" 600
     check "$name: signs" openssl dgst -sha256 -sign "$T/$name.pem" -out "$T/sig" "$T/data"

@@ -146,9 +146,11 @@ void peer_unload(struct peer_key *key)
     EVP_PKEY_free(key->judge);
 }
 
-/* PSS with a salt as long as the digest, as TLS has it. */
+/* PSS with a salt as long as the digest, as TLS has it. EC keys have no padding. */
 static int pad(EVP_PKEY_CTX *ctx, enum peer_padding padding)
 {
+    if (EVP_PKEY_is_a(EVP_PKEY_CTX_get0_pkey(ctx), "EC"))
+        return 1;
     if (padding == PEER_PKCS1)
         return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
     return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&

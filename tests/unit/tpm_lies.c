@@ -17,16 +17,33 @@ static struct unit unit;
 static struct hw_key *key;
 static unsigned char good[SIZE]; /* PKCS#1 v1.5 signatures are all the same */
 
-/* SHA256: the TPM pads (TPM2_Sign); SHA384: hw does, and the TPM decrypts (TPM2_RSA_Decrypt). */
+/* SHA256: the TPM pads (TPM2_Sign); SHA384: hw does, and the TPM decrypts (TPM2_RSA_Decrypt); NULL: ECDSA. */
 static const char *md;
+static const unsigned char digest[48] = {7, 8, 9};
+static size_t sig_len;
 
 static int sign(unsigned char sig[SIZE])
 {
     struct hw_rsa_padding padding = {.mode = HW_RSA_PKCS1, .md = md};
-    static const unsigned char digest[48] = {7, 8, 9};
 
     memset(sig, 0, SIZE);
+    sig_len = SIZE;
+    if (md == NULL)
+        return hw_ec_sign(key, digest, sizeof(digest), sig, &sig_len);
     return hw_rsa_sign(key, &padding, digest, strcmp(md, "SHA256") == 0 ? 32 : 48, sig);
+}
+
+static int is_good(const unsigned char sig[SIZE])
+{
+    EVP_PKEY_CTX *ctx;
+    int ok;
+
+    if (md != NULL)
+        return memcmp(sig, good, SIZE) == 0;
+    ctx = EVP_PKEY_CTX_new_from_pkey(unit.libctx, hw_key_get0_pkey(key), NULL);
+    ok = EVP_PKEY_verify_init(ctx) > 0 && EVP_PKEY_verify(ctx, sig, sig_len, digest, sizeof(digest)) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
 }
 
 static int is_good_after(enum relay_lie lie, unsigned times, unsigned code)
@@ -36,7 +53,7 @@ static int is_good_after(enum relay_lie lie, unsigned times, unsigned code)
 
     relay_operations();
     relay_lie(lie, times, code);
-    ok = sign(sig) && memcmp(sig, good, SIZE) == 0 && unit.errors == 0 && relay_operations() == times + 1;
+    ok = sign(sig) && is_good(sig) && unit.errors == 0 && relay_operations() == times + 1;
     if (!ok)
         fprintf(stderr, "\nlie %d, %u times, code 0x%x: %s\n", lie, times, code, unit.text);
     unit_forget(&unit);
@@ -123,6 +140,11 @@ int main(void)
         status = unit_run("tpm_lies_signing", tests);
     md = "SHA384";
     if (status == EXIT_SUCCESS && !(sign(good) && unit_run("tpm_lies_decrypting", tests) == EXIT_SUCCESS))
+        status = EXIT_FAILURE;
+    hw_key_free(key);
+    md = NULL;
+    key = hw_key_generate(unit.hw, &(struct hw_generate){.custody = HW_CUSTODY_TPM, .type = HW_TYPE_EC});
+    if (key == NULL || (status == EXIT_SUCCESS && unit_run("tpm_lies_ecdsa", tests) != EXIT_SUCCESS))
         status = EXIT_FAILURE;
     hw_key_free(key);
     unit_close(&unit);
