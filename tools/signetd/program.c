@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Starts the program signet: where it is, and what it inherits. */
-<<<<<<<< HEAD:tools/signetd/command.c
-#include "command.h"
-========
 #include "program.h"
->>>>>>>> renewal:tools/signetd/program.c
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,11 +68,7 @@ static int spawn(const char *path, const char *const *argv, pid_t *pid)
 }
 
 /* The hardware's options are in the environment (tool_config_apply). */
-<<<<<<<< HEAD:tools/signetd/command.c
-int command_start(const struct tool *tool, const char *command, pid_t *pid)
-========
 int program_start(const struct tool *tool, const char *command, pid_t *pid)
->>>>>>>> renewal:tools/signetd/program.c
 {
     const char *argv[] = {"signet", "--home", tool->config.home, command, NULL};
     char path[PATH_MAX];
@@ -98,11 +90,7 @@ int program_start(const struct tool *tool, const char *command, pid_t *pid)
     return fd;
 }
 
-<<<<<<<< HEAD:tools/signetd/command.c
-void command_stop(pid_t pid, int fd)
-========
 void program_stop(pid_t pid, int fd)
->>>>>>>> renewal:tools/signetd/program.c
 {
     struct pollfd ended = {.fd = fd, .events = POLLIN};
 

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The program signet as a child of the daemon. */
-<<<<<<<< HEAD:tools/signetd/command.h
-#ifndef SIGNET_SIGNETD_COMMAND_H
-#define SIGNET_SIGNETD_COMMAND_H
-========
 #ifndef SIGNET_SIGNETD_PROGRAM_H
 #define SIGNET_SIGNETD_PROGRAM_H
->>>>>>>> renewal:tools/signetd/program.h
 
 #include "tools/tool.h"
 
@@ -15,14 +10,8 @@
 /* Starts `signet COMMAND` for the daemon's store, in a process group of its own, what it prints on our
  * standard error. Returns a descriptor that can be read from when it has ended (pidfd_open(2)), or -1 and
  * said why. */
-<<<<<<<< HEAD:tools/signetd/command.h
-int command_start(const struct tool *tool, const char *command, pid_t *pid);
-/* Waits for its end, after SIGINT; after a few seconds, with SIGKILL. */
-void command_stop(pid_t pid, int fd);
-========
 int program_start(const struct tool *tool, const char *command, pid_t *pid);
 /* Waits for its end, after SIGINT; after a few seconds, with SIGKILL. */
 void program_stop(pid_t pid, int fd);
->>>>>>>> renewal:tools/signetd/program.h
 
 #endif
