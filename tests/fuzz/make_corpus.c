@@ -381,19 +381,20 @@ static void requests(void)
 {
     static const char *const texts[] = {
         "{\"menu\":\"/"
-        "certificate\",\"command\":\"print\",\"query\":[\"?name=a\",\"?<days-valid=9\",\"?#&!\"],\"proplist\":\".id,name\"}",
+        "certificate\",\"command\":\"print\",\"query\":[\"?name=a\",\"?<days-valid=9\",\"?#&!\"],"
+        "\"proplist\":\".id,name\"}",
         "{\"path\":[\"certificate\",\"scep-server\",\"*100\"],\"command\":\"print\"}",
         "{\"path\":[\"certificate\",\"get\"],\"words\":{\"number\":\"a\",\"value-name\":\"name\"}}",
         "{\"menu\":\"/certificate/scep-server\",\"command\":\"find\",\"numbers\":\"*100\"}",
         "{\"menu\":\"/file\",\"command\":\"print\",\"numbers\":\"a,b;*1\"}",
-        "{\"menu\":\"/"
-        "certificate\",\"command\":\"remove\",\"numbers\":\"a\",\"user\":\"root\",\"stamp\":\"00\"}",
+        "{\"menu\":\"/log\",\"command\":\"print\",\"numbers\":\"a\",\"user\":\"root\",\"stamp\":\"00\"}",
     };
     static const char *const https[] = {
         "certificate\nname=x&.proplist=name,.id\n\nBasic cm9vdDpwYXNz\n",
         "certificate/*1\n\n\nBasic cm9vdDpwYTpzcw==\n",
         "certificate\n\napplication/json\n\n{\"name\":\"x\",\"days-valid\":1,\"trusted\":true,\"ca\":null}",
-        "certificate/print\n\napplication/json; charset=utf-8\n\n{\".query\":[\"name=x\",\"#!\"],\".proplist\":[\".id\",\"name\"]}",
+        "certificate/print\n\napplication/json; "
+        "charset=utf-8\n\n{\".query\":[\"name=x\",\"#!\"],\".proplist\":[\".id\",\"name\"]}",
         "file/a%2fb%00\n?.id=%2a1\n\n\n",
     };
     static const char methods[] = {0, 0, 3, 2, 5}; /* of enum front_method */
