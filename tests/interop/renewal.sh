@@ -69,8 +69,19 @@ equal "how the hook is called" "$(tail -n 1 "$T/calls")" "-v two words deploy ww
 until_logged 'www: .*hook says: the service has it'
 wait_until "nothing is kept of the old one" eval '[ "$(sqlite3 "$SIGNET_HOME/signet.db" "SELECT count(*) FROM previous")" = 0 ]'
 equal "and no key" "$(sqlite3 "$SIGNET_HOME/signet.db" 'SELECT count(*) FROM key')" 2
+tls_port=$(free_port)
+check "www-ssl shows it" signet "/ip service set www-ssl certificate=www port=$tls_port address=127.0.0.0/8 disabled=no"
+wait_port "$tls_port" www-ssl
 second=$(get www fingerprint)
 until_changed www "$second"
+shown() {
+    plain_openssl s_client -connect "127.0.0.1:$tls_port" </dev/null 2>/dev/null | plain_openssl x509 -noout -fingerprint -sha256 |
+        sed 's/.*=//; s/://g' | tr A-F a-f
+}
+is_shown() { [ "$(shown)" = "$(get www fingerprint)" ]; }
+wait_until "www-ssl shows the new one" is_shown
+echo "ok: www-ssl shows the new one"
+check "www-ssl off" signet '/ip service disable www-ssl'
 
 # ---- a service that is out of order keeps what it is told ----
 touch "$T/fail"

@@ -185,6 +185,12 @@ done
 
 # ---- it does nothing when there is nothing to do ----
 switches() { cat /proc/"$SIGNETD"/task/*/status | awk '/^voluntary/ { n += $2 } END { print n }'; }
+# The CA has yet to be asked for its window of renewal.
+nothing_is_due() {
+    [ -z "$(<"/proc/$SIGNETD/task/$SIGNETD/children")" ] &&
+        signet status as-json | jq -e '.items | map(select(.due != null and .due <= now)) == []'
+}
+wait_until "nothing is due" nothing_is_due
 sleep 1
 before=$(switches)
 sleep 3

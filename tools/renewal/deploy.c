@@ -238,7 +238,9 @@ int renewal_deploy(struct managed_host *host, const char *entry, int64_t certifi
         int is_replaced = store_previous_is_there(host->store, certificate) == 1;
 
         ok = give_files(&deploy);
-        if (!ok)
+        if (!ok && host->is_cancelled(host->arg)) /* which does not mean that it failed: it is due again */
+            ok = 0;
+        else if (!ok)
             note_failure(&deploy);
         else if (renewal_prove(host, certificate))
             ok = note_done(&deploy);

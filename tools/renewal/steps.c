@@ -48,7 +48,7 @@ struct warn {
     int64_t now;
     int64_t ids[64]; /* bounded: the others come with the next run */
     int steps[64];
-    char texts[64][320];
+    char texts[64][512];
     size_t count;
 };
 
