@@ -25,6 +25,7 @@ struct front_request {
     const char *client_certificate;
     int is_cross_site; /* a browser sends it for a page that is not of this server */
     int is_script;     /* a page's script asks, which shows a refusal itself (X-Requested-With) */
+    int gone_fd;       /* hangs up (POLLRDHUP) once the client has gone; -1: that is not told */
     const unsigned char *body;
     size_t body_len;
 };
@@ -51,6 +52,7 @@ struct front_config {
     SSL_CTX *tls;         /* counted up; NULL: HTTP without TLS, a request a connection */
     unsigned methods;     /* bits 1 << enum front_method */
     size_t body_max;      /* bytes */
+    int tells_gone;       /* what is answered may take long: requests have a gone_fd */
     unsigned workers;
     unsigned rate; /* requests a second and client address, with bursts of ten times as many; 0: no limit */
 

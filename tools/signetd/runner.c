@@ -146,6 +146,7 @@ static struct front *open_front(struct runner *runner, const struct service *ser
             .tls = tls,
             .methods = runner->is_tls ? METHODS_TLS : METHODS,
             .body_max = runner->is_tls ? REST_BODY_MAX : SCEP_BODY_MAX,
+            .tells_gone = runner->is_tls,
             .workers = runner->is_tls ? WORKERS_TLS : WORKERS,
             .rate = RATE,
             .worker_new = worker_new,
