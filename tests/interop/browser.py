@@ -22,7 +22,8 @@ class Browser:
             command.append("--no-sandbox")
         # The protocol is at descriptors 3 and 4.
         self.process = subprocess.Popen(["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash"] + command, pass_fds=(to_read, to_write),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        env={**os.environ, "TMPDIR": os.path.dirname(profile)})
         os.close(to_read)
         os.close(to_write)
         self.buffer, self.count, self.session = b"", 0, None
