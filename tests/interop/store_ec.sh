@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A CA and certificates with EC keys in the TPM and sealed to it: made by the console, checked by OpenSSL, served by
-# nginx, revoked; and keys that came from files into each custody.
+# A CA and certificates with EC keys in the TPM and sealed to it: made by the console, checked by OpenSSL, served,
+# revoked.
 source "$(dirname "$0")/../lib.sh"
 tpm_start
 tpm_srk
@@ -41,8 +41,7 @@ check "its files" signet key write www --out "$T/www.key"
 check "its files" signet '/certificate export-certificate www file-name=www'
 cp "$FILES/ca-tpm-prime256v1.crt" "$T/ca.pem"
 port=$(free_port)
-MAIN='worker_processes 1; user root;' nginx_conf "$port" "$FILES/www.crt" "$T/www.key"
-nginx_start
+spawn server openssl s_server -accept "127.0.0.1:$port" -cert "$FILES/www.crt" -key "$T/www.key" -www
 wait_port "$port"
 handshake tls13-ecdsa "$port"
 for way in tls12-ecdsa tls13-ecdsa; do
