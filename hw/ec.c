@@ -4,6 +4,7 @@
 #include "lane.h"
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/objects.h>
 
 int hw_ec_curve(const char *name)
@@ -44,9 +45,11 @@ int hw_ec_check(struct hw_key *key, const struct hw_op *op)
 
     if (op->out_len == 0 || op->out_len > op->out_size)
         return 0;
+    ERR_set_mark(); /* a result that another try mends is nobody's error */
     ctx = take(&key->check, hw_libctx(key->hw), key->pkey, EVP_PKEY_verify_init);
     ok = ctx != NULL && EVP_PKEY_verify(ctx, op->out, op->out_len, op->in, op->in_len) == 1;
     put_back(&key->check, ctx);
+    ERR_pop_to_mark();
     return ok;
 }
 

@@ -60,7 +60,8 @@ struct hw_config {
 
     /* Which lanes use keys that are in memory: "accelerator cpu" (NULL), "cpu", "accelerator", also "afalg"
      * and "keyring" for the ways to the accelerator; "kernel-only": sealed keys are used as the kernel holds
-     * them (hw_key_hold) and not unsealed, others through the kernel. */
+     * them (hw_key_hold) and not unsealed, others through the kernel. EC keys are used by the CPU, and sealed
+     * ones not at all with "kernel-only". */
     const char *lanes;
     /* Folder for counters of the lanes, which others can read (hw_print_stats); NULL: none. */
     const char *stats_folder;

@@ -245,6 +245,11 @@ static int get_hold(struct hw_key *key, struct sealed_key *sealed)
         return (key->held = hw_held_new_serial(key->hw, key->pkey, serial)) != NULL;
     if (!hw_route_is_kernel_only(hw_get0_route(key->hw)))
         return unseal(key, sealed);
+    if (hw_is_ec(key->pkey)) {
+        hw_raise(key->hw, HW_E_UNSUPPORTED,
+                 "lanes = kernel-only forbids to unseal a key, and the kernel does not sign with EC keys");
+        return 0;
+    }
     hw_raise(key->hw, HW_E_NO_DEVICE,
              "the kernel does not hold this sealed key for this user, and lanes = kernel-only forbids to "
              "unseal it: "

@@ -35,29 +35,17 @@ static void write_file(const char *target, const char *name, int first, const vo
         fuzz_finding(path);
 }
 
-/* A public area with a real modulus; the private one means nothing to anybody but a TPM. */
-static void tss2(const char *name, EVP_PKEY *pkey, TPMI_ALG_RSA_SCHEME scheme, TPMA_OBJECT attributes,
-                 int empty_auth)
+/* The private area means nothing to anybody but a TPM. */
+static void tss2_write(const char *name, const TPM2B_PUBLIC *pub, int empty_auth)
 {
-    TPM2B_PUBLIC pub = {
-        .publicArea = {.type = TPM2_ALG_RSA, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = attributes}};
-    TPMS_RSA_PARMS *rsa = &pub.publicArea.parameters.rsaDetail;
     TPM2B_PRIVATE priv = {.size = 222};
-    unsigned char pub_bytes[sizeof(pub)], priv_bytes[sizeof(priv)], *der = NULL;
+    unsigned char pub_bytes[sizeof(*pub)], priv_bytes[sizeof(priv)], *der = NULL;
     struct container_tss2 container = {
         .parent = 0x81000001, .empty_auth = empty_auth, .pub = pub_bytes, .priv = priv_bytes};
-    BIGNUM *n = NULL;
     size_t len;
 
-    rsa->symmetric.algorithm = TPM2_ALG_NULL;
-    rsa->scheme.scheme = scheme;
-    rsa->scheme.details.anySig.hashAlg = TPM2_ALG_SHA256;
-    rsa->keyBits = (UINT16)EVP_PKEY_get_bits(pkey);
-    EVP_PKEY_get_bn_param(pkey, "n", &n);
-    pub.publicArea.unique.rsa.size = (UINT16)BN_bn2bin(n, pub.publicArea.unique.rsa.buffer);
-    BN_free(n);
     memset(priv.buffer, 0x5a, priv.size);
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&pub, pub_bytes, sizeof(pub_bytes), &container.pub_len) !=
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(pub, pub_bytes, sizeof(pub_bytes), &container.pub_len) !=
             TSS2_RC_SUCCESS ||
         Tss2_MU_TPM2B_PRIVATE_Marshal(&priv, priv_bytes, sizeof(priv_bytes), &container.priv_len) !=
             TSS2_RC_SUCCESS ||
@@ -66,6 +54,50 @@ static void tss2(const char *name, EVP_PKEY *pkey, TPMI_ALG_RSA_SCHEME scheme, T
     write_file("tss2", name, -1, der, len);
     write_file("pem", name, 1, der, len);
     OPENSSL_free(der);
+}
+
+/* A public area with a real point. */
+static void tss2_ec(const char *name, EVP_PKEY *pkey, TPMI_ECC_CURVE curve, TPMI_ALG_ECC_SCHEME scheme)
+{
+    TPM2B_PUBLIC pub = {
+        .publicArea = {.type = TPM2_ALG_ECC,
+                       .nameAlg = TPM2_ALG_SHA256,
+                       .objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_SIGN_ENCRYPT}};
+    TPMS_ECC_PARMS *ecc = &pub.publicArea.parameters.eccDetail;
+    TPMS_ECC_POINT *point = &pub.publicArea.unique.ecc;
+    BIGNUM *x = NULL, *y = NULL;
+
+    ecc->symmetric.algorithm = TPM2_ALG_NULL;
+    ecc->scheme.scheme = scheme;
+    ecc->scheme.details.anySig.hashAlg = TPM2_ALG_SHA256;
+    ecc->curveID = curve;
+    ecc->kdf.scheme = TPM2_ALG_NULL;
+    if (!EVP_PKEY_get_bn_param(pkey, "qx", &x) || !EVP_PKEY_get_bn_param(pkey, "qy", &y))
+        fuzz_finding(name);
+    point->x.size = (UINT16)BN_bn2bin(x, point->x.buffer);
+    point->y.size = (UINT16)BN_bn2bin(y, point->y.buffer);
+    BN_free(x);
+    BN_free(y);
+    tss2_write(name, &pub, 1);
+}
+
+/* A public area with a real modulus. */
+static void tss2(const char *name, EVP_PKEY *pkey, TPMI_ALG_RSA_SCHEME scheme, TPMA_OBJECT attributes,
+                 int empty_auth)
+{
+    TPM2B_PUBLIC pub = {
+        .publicArea = {.type = TPM2_ALG_RSA, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = attributes}};
+    TPMS_RSA_PARMS *rsa = &pub.publicArea.parameters.rsaDetail;
+    BIGNUM *n = NULL;
+
+    rsa->symmetric.algorithm = TPM2_ALG_NULL;
+    rsa->scheme.scheme = scheme;
+    rsa->scheme.details.anySig.hashAlg = TPM2_ALG_SHA256;
+    rsa->keyBits = (UINT16)EVP_PKEY_get_bits(pkey);
+    EVP_PKEY_get_bn_param(pkey, "n", &n);
+    pub.publicArea.unique.rsa.size = (UINT16)BN_bn2bin(n, pub.publicArea.unique.rsa.buffer);
+    BN_free(n);
+    tss2_write(name, &pub, empty_auth);
 }
 
 static void reference(const char *name, EVP_PKEY *pkey, const char *uri)
@@ -415,9 +447,10 @@ int main(int argc, char **argv)
     const TPMA_OBJECT both = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_USERWITHAUTH;
     const TPMA_OBJECT sign = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_USERWITHAUTH;
     EVP_PKEY *pkey = EVP_PKEY_Q_keygen(fuzz_libctx(), NULL, "RSA", (size_t)1024);
+    EVP_PKEY *ec = EVP_PKEY_Q_keygen(fuzz_libctx(), NULL, "EC", "P-256");
     static const char pem[] = "-----BEGIN TSS2 PRIVATE KEY-----\nMAA=\n-----END TSS2 PRIVATE KEY-----\n";
 
-    if (argc != 3 || pkey == NULL)
+    if (argc != 3 || pkey == NULL || ec == NULL)
         fuzz_finding("usage: make_corpus FOLDER SCEP-KEY-FILE");
     folder = argv[1];
     mkdir(folder, 0755);
@@ -426,9 +459,14 @@ int main(int argc, char **argv)
     tss2("rsassa", pkey, TPM2_ALG_RSASSA, sign, 1);
     tss2("rsapss", pkey, TPM2_ALG_RSAPSS, sign, 1);
     tss2("restricted", pkey, TPM2_ALG_RSAPSS, sign | TPMA_OBJECT_RESTRICTED, 1);
+    tss2_ec("p256", ec, TPM2_ECC_NIST_P256, TPM2_ALG_NULL);
+    tss2_ec("p256-ecdsa", ec, TPM2_ECC_NIST_P256, TPM2_ALG_ECDSA);
+    tss2_ec("not-on-p384", ec, TPM2_ECC_NIST_P384, TPM2_ALG_NULL);
     reference("handle", pkey, "handle=0x81010001");
+    reference("handle-ec", ec, "handle=0x81010001");
     reference("passphrase", pkey, "handle=0x81010001;auth=ask");
     sealed("sealed", pkey, 0, 1);
+    sealed("sealed-ec", ec, 0, 1);
     sealed("sealed-passphrase", pkey, 0, 0);
     sealed("sealed-pcrs", pkey, 1, 1);
     sealed("sealed-both", pkey, 1, 0);
@@ -439,6 +477,7 @@ int main(int argc, char **argv)
     lines();
     requests();
     scep(argv[2]);
+    EVP_PKEY_free(ec);
     EVP_PKEY_free(pkey);
     return EXIT_SUCCESS;
 }

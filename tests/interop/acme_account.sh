@@ -33,12 +33,21 @@ check "sealed" register name=sealed custody=sealed
 check "a certificate under it" add c account=sealed
 check "P-384 in a file" register name=file custody=file key-size=secp384r1 contact=a@example.com,b@example.com
 check "a certificate under it" add d account=file
-equal "an account each" "$(signet '/certificate acme account print as-value proplist=url' | tr ';' '\n' | grep -c '^url=https' || :)" 4
+for custody in tpm sealed; do
+    check "EC, custody $custody" register name=ec-$custody custody=$custody key-size=$([ $custody = tpm ] && echo prime256v1 || echo secp384r1)
+    equal "its custody" "$(key_line ec-$custody | grep -c "  *$custody  *ec")" 1
+    mark=$(tpm_mark)
+    check "a certificate under it" signet "/certificate add-acme name=e-$custody domain-names=e-$custody.example.com account=ec-$custody directory-url=$DIRECTORY key-size=prime256v1 custody=$custody"
+    equal "the certificate's key" "$(get e-$custody custody)" $custody
+    echo "# the TPM has signed $(tpm_operations "$mark") times"
+    [ $custody = sealed ] || [ "$(tpm_operations "$mark")" -ge 5 ] || die "the TPM has not signed the requests"
+done
+equal "an account each" "$(signet '/certificate acme account print as-value proplist=url' | tr ';' '\n' | grep -c '^url=https' || :)" 6
 refused "a key that is too small" register name=small key-size=1024
 refused "no https" signet "/certificate acme account register directory-url=http://localhost/ name=http"
 said 'https://'
 check "the same again" register name=tpm
-equal "it is still one" "$(signet '/certificate acme account print count-only')" 4
+equal "it is still one" "$(signet '/certificate acme account print count-only')" 6
 refused "the name of one at another CA" signet "/certificate acme account register directory-url=https://localhost:1/ name=tpm"
 said 'there is an account tpm already'
 refused "no account of this name" add none account=nobody
@@ -68,7 +77,7 @@ refused "nothing is issued under it" signet '/certificate acme-renew d'
 said 'deactivated'
 check "remove" signet '/certificate acme account remove [find where name=file]'
 equal "it is forgotten" "$(signet '/certificate acme account print count-only where name=file')" 0
-equal "its key, too" "$(signet key list | grep -c acme-account)" 3
+equal "its key, too" "$(signet key list | grep -c acme-account)" 5
 refused "what was under it" signet '/certificate acme-renew d'
 said 'there is no ACME account file'
 check "another account for it" signet '/certificate acme set [find where certificate=d] account=sealed; /certificate acme-renew d'

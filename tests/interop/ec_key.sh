@@ -74,6 +74,12 @@ ALGORITHM=EC genpkey "$T/sealed.pem" custody:sealed group:P-256 2>"$OUT"
 check "threads, sealed" "$PROGRAMS/sign_threads" 16 20 "$T/sealed.pem"
 check "forks, sealed" "$PROGRAMS/sign_fork" before 4 2 20 "$T/sealed.pem"
 
+kernel_only() { SIGNET_LANES=kernel-only openssl dgst -sha256 -sign "$T/sealed.pem" -out "$T/sig" "$T/data"; }
+refused "sealed, where nothing may be unsealed" kernel_only
+said 'kernel-only.*EC'
+refused "the kernel does not take it" signet hw hold "$T/sealed.pem"
+said 'RSA keys only'
+
 echo "# at a persistent handle"
 openssl pkey -in "$T/key.pem" -pubout -out "$T/pub.pem"
 sign() { openssl dgst -sha256 -sign "$1" -out "$T/sig" "$T/data" && plain_openssl dgst -sha256 -verify "$T/pub.pem" -signature "$T/sig" "$T/data"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# TLS with EC keys in the TPM: nginx, openssl s_server, curl as a client. One TPM command a handshake, and
+# TLS with EC keys in the TPM, by openssl s_server: one TPM command a handshake, and
 # everything else of TLS (ephemeral keys, other people's certificates) stays with the default provider, in whatever
 # order the two are listed.
 source "$(dirname "$0")/../lib.sh"
@@ -45,50 +45,3 @@ for order in "default signet" "signet default"; do
     equal "an ordinary one" "$(head -n 1 "$T/new.pem")" '-----BEGIN PRIVATE KEY-----'
     equal "and the TPM heard nothing" "$(tpm_commands "$mark" | wc -l)" 0
 done
-
-ssl_conf
-for curve in P-256 P-384; do
-    make_ec_key "$T/key.pem" "group:$curve"
-    make_cert "$T/key.pem" "$T/cert.pem"
-    ALGORITHM=EC genpkey "$T/sealed.pem" custody:sealed "group:$curve" 2>"$OUT"
-    make_cert "$T/sealed.pem" "$T/sealed-cert.pem"
-    for custody in key sealed; do
-        port=$(free_port)
-        [ $custody = key ] && cert=$T/cert.pem || cert=$T/sealed-cert.pem
-        MAIN='worker_processes 1; user root;' nginx_conf "$port" "$cert" "$T/$custody.pem"
-        nginx_start
-        wait_port "$port"
-        handshake tls13-ecdsa "$port"
-        for way in tls12-ecdsa tls13-ecdsa tls12-ecdsa tls13-ecdsa; do
-            mark=$(tpm_mark)
-            handshake $way "$port"
-            [ $custody = key ] && want=1 || want=0
-            equal "nginx, $curve, $custody, $way: commands" "$(tpm_commands "$mark" | wc -l)" $want
-        done
-        check "a page" curl -sS --fail --cacert "$T/ca.pem" "https://localhost:$port/"
-        said TLSv1.3
-        kill "$(<"$T/nginx.pid")"
-        wait_gone "$(<"$T/nginx.pid")"
-        rm -f "$T/nginx.pid"
-    done
-done
-if grep -E '\[(alert|crit|emerg)\]' "$T/nginx-error.log"; then die "nginx complains"; fi
-
-# A client proves who it is.
-make_ec_key "$T/client.pem"
-make_cert "$T/client.pem" "$T/client-cert.pem" router-7
-plain_openssl genpkey -quiet -algorithm RSA -out "$T/server.pem"
-make_cert "$T/server.pem" "$T/server-cert.pem"
-port=$(free_port)
-nginx_conf "$port" "$T/server-cert.pem" "$T/server.pem" "ssl_client_certificate $T/ca.pem;" 'ssl_verify_client on;'
-OPENSSL_CONF=/dev/null nginx_start
-wait_port "$port"
-for version in 1.2 1.3; do
-    mark=$(tpm_mark)
-    check "curl, TLS $version" curl -sS --fail --cacert "$T/ca.pem" --tlsv$version --tls-max $version \
-        --cert "$T/client-cert.pem" --key "$T/client.pem" "https://localhost:$port/"
-    equal "who the server saw" "$(cat "$OUT")" "TLSv$version CN=router-7"
-    equal "one signature in the TPM" "$(tpm_operations "$mark")" 1
-done
-refused "a certificate of another key" curl -sS --fail --cacert "$T/ca.pem" --cert "$T/client-cert.pem" \
-    --key "$T/key.pem" "https://localhost:$port/"

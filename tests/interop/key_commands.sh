@@ -96,7 +96,14 @@ check "sealed without PCRs" signet key make g --custody sealed
 check "from sealed to the TPM" signet key move g --custody tpm
 equal "g" "$(row g)" 'tpm rsa 2048'
 refused "a key in the TPM" signet key move g --custody sealed
-refused "an EC key" signet key move e --custody sealed
+refused "an EC key in the TPM" signet key move e --custody sealed
+check "an EC key from a file to the TPM" signet key move ef --custody tpm
+equal "ef" "$(row ef)" 'tpm ec 384'
+check "written" signet key write ef --out "$T/ef.pem"
+check "signs" openssl dgst -sha384 -sign "$T/ef.pem" -out "$T/sig" "$T/data"
+check "as the same key" plain_openssl dgst -sha384 -verify "$T/ef.pub" -signature "$T/sig" "$T/data"
+refused "one that the TPM has no curve for" signet key move e521 --custody tpm
+said 'secp521r1'
 check "a certificate whose key is sealed" signet '/certificate add name=sealed common-name=s custody=sealed; /certificate sign sealed'
 equal "its custody" "$(get sealed custody)" sealed
 refused "exporting the key" signet '/certificate export-certificate sealed export-passphrase=long-enough'

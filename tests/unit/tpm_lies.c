@@ -6,6 +6,7 @@
 #include "relay.h"
 #include "unit.h"
 
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_tpm2_types.h>
@@ -53,7 +54,8 @@ static int is_good_after(enum relay_lie lie, unsigned times, unsigned code)
 
     relay_operations();
     relay_lie(lie, times, code);
-    ok = sign(sig) && is_good(sig) && unit.errors == 0 && relay_operations() == times + 1;
+    ok = sign(sig) && is_good(sig) && unit.errors == 0 && ERR_peek_error() == 0 &&
+         relay_operations() == times + 1;
     if (!ok)
         fprintf(stderr, "\nlie %d, %u times, code 0x%x: %s\n", lie, times, code, unit.text);
     unit_forget(&unit);

@@ -23,7 +23,7 @@ struct front_request {
     const char *authorization, *content_type; /* the headers, or "" */
     /* SHA-256 in lower case hexadecimal, of the one whose key it has; or NULL */
     const char *client_certificate;
-    int gone_fd; /* hangs up (POLLRDHUP) once the client has gone; -1: that is not told */
+    int gone_fd;       /* hangs up (POLLRDHUP) once the client has gone; -1: that is not told */
     int is_cross_site; /* a browser sends it for a page that is not of this server */
     int is_script;     /* a page's script asks, which shows a refusal itself (X-Requested-With) */
     const unsigned char *body;
