@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* signet: options, the commands of `signet hw` and `signet key`, and everything else to the console. */
 #include "console/console.h"
+#include "console/remote.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <openssl/bio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct tool_command {
@@ -299,6 +301,16 @@ static void print_candidate(void *arg, const char *word, const char *help)
     puts(word);
 }
 
+/* For signetd, which starts it: it has a socket to it as standard input. */
+static int run_worker(struct console *console)
+{
+    struct stat st;
+
+    if (fstat(STDIN_FILENO, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return tool_usage_error("worker is signetd's own command");
+    return remote_serve(console, STDIN_FILENO);
+}
+
 static int run_console(struct tool *tool, int argc, char **argv, const char *unfinished)
 {
     struct console console;
@@ -316,6 +328,8 @@ static int run_console(struct tool *tool, int argc, char **argv, const char *unf
         ok = run_script(&console, "-");
     else if (strcmp(argv[0], "run") == 0 && argc == 2)
         ok = run_script(&console, argv[1]);
+    else if (strcmp(argv[0], "worker") == 0 && argc == 1)
+        status = run_worker(&console);
     else if (strcmp(argv[0], "run") == 0)
         status = tool_usage_error("expected \"signet run FILE\"");
     else

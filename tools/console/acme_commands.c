@@ -124,7 +124,7 @@ int acme_run_add(struct call *call)
     OPENSSL_free(directory);
     acme_host_unlock(call->console, lock);
     if (ok && !call->is_nested)
-        puts("  progress: done");
+        console_progress(call->console, "done");
     return ok;
 }
 
@@ -192,7 +192,7 @@ int acme_run_enable_ssl(struct call *call)
          managed_issue(&host, id, reset != NULL && strcmp(reset, "yes") == 0) && bind_www_ssl(&host, name);
     acme_host_unlock(call->console, lock);
     if (ok && !call->is_nested)
-        puts("  progress: [success] ssl certificate updated");
+        console_progress(call->console, "[success] ssl certificate updated");
     return ok;
 }
 
@@ -225,8 +225,7 @@ int acme_run_renew(struct call *call)
         return 0;
     ok = call->has_ids ? renew_named(call, &host, &count) : managed_run_due(&host, &count);
     acme_host_unlock(call->console, lock);
-    if (!call->is_nested)
-        printf("  renewed: %d\n", count);
+    call_tell(call, 9, "renewed", "%d", count);
     return ok;
 }
 

@@ -16,7 +16,7 @@ static int done(struct call *call)
 {
     console_end_line(call->console);
     if (!call->is_nested)
-        puts("  progress: done");
+        console_progress(call->console, "done");
     return 1;
 }
 
@@ -70,7 +70,8 @@ static int run_revoke(struct call *call)
 
 static const struct property request_parameters[] = {
     {"template", TYPE_CERTIFICATE, PROP_NEEDED, NULL, 0, 0, NULL, "what the request is for", 0},
-    {"key-passphrase", TYPE_SECRET, 0, NULL, 0, 0, NULL, "encrypts the key's file; not needed with a TPM", 0},
+    {"key-passphrase", TYPE_SECRET, PROP_FULL, NULL, 0, 0, NULL,
+     "encrypts the key's file; not needed with a TPM", 0},
     {"file-name", TYPE_FILE, 0, NULL, 0, 0, "certificate-request", "without .pem", 0},
     END,
 };
@@ -148,17 +149,13 @@ static int run_import(struct call *call)
 
     if (store == NULL || !store_import(store, &import))
         return 0;
-    if (call->is_nested)
-        return 1;
-    printf("     certificates-imported: %d\n"
-           "     private-keys-imported: %d\n"
-           "            files-imported: %d\n"
-           "       decryption-failures: %d\n"
-           "  keys-with-no-certificate: %d\n",
-           import.certificates, import.keys, import.files, import.decryption_failures,
-           import.keys_without_certificate);
+    call_tell(call, 26, "certificates-imported", "%d", import.certificates);
+    call_tell(call, 26, "private-keys-imported", "%d", import.keys);
+    call_tell(call, 26, "files-imported", "%d", import.files);
+    call_tell(call, 26, "decryption-failures", "%d", import.decryption_failures);
+    call_tell(call, 26, "keys-with-no-certificate", "%d", import.keys_without_certificate);
     if (import.crls > 0)
-        printf("             crls-imported: %d\n", import.crls);
+        call_tell(call, 26, "crls-imported", "%d", import.crls);
     return 1;
 }
 
@@ -169,7 +166,8 @@ static const char *const export_types[] = {"pem", "pkcs12", NULL};
 static const struct property export_parameters[] = {
     {"file-name", TYPE_FILE, 0, NULL, 0, 0, NULL, "without an ending; cert_export_NAME by default", 0},
     {"type", TYPE_ENUM, 0, export_types, 0, 0, "pem", "PEM, or PKCS #12 with the chain", 0},
-    {"export-passphrase", TYPE_SECRET, 0, NULL, 0, 0, NULL, "exports the key, too, encrypted with it", 0},
+    {"export-passphrase", TYPE_SECRET, PROP_FULL, NULL, 0, 0, NULL,
+     "exports the key, too, encrypted with it", 0},
     END,
 };
 

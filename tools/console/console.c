@@ -2,6 +2,8 @@
 /* The console as a whole: its store, its messages, the running of texts. */
 #include "console.h"
 
+#include "answer.h"
+
 #include <locale.h>
 #include <stdarg.h>
 #include <string.h>
@@ -27,6 +29,10 @@ static void message(struct console *console, const char *prefix, const char *for
 {
     int colour = isatty(STDERR_FILENO) && console->has_colour;
 
+    if (console->answer != NULL) {
+        answer_say(console->answer, *prefix == '\0' ? ANSWER_ERROR : ANSWER_NOTE, format, args);
+        return;
+    }
     console_end_line(console);
     fflush(stdout);
     fputs(colour ? RED : "", stderr);
@@ -79,7 +85,12 @@ void console_on_error(void *arg, const char *text)
 
 static void on_warn(void *arg, const char *text)
 {
-    console_fail(arg, "warning: %s", text);
+    struct console *console = arg;
+
+    if (console->answer != NULL)
+        console_note(console, "%s", text);
+    else
+        console_fail(console, "warning: %s", text);
 }
 
 /* On a terminal the line of work in progress is written over with the seconds that it has taken. */
@@ -90,6 +101,8 @@ static int on_progress(void *arg, const char *text)
     struct console *console = arg;
     time_t t = time(NULL);
 
+    if (console->answer != NULL)
+        return !console_interrupted;
     if (text != NULL) {
         console_end_line(console);
         printf("  progress: %s", text);
@@ -164,6 +177,19 @@ void console_close(struct console *console)
     OPENSSL_free(console->numbers);
 }
 
+int console_is_terminated(void)
+{
+    return is_terminated;
+}
+
+int console_begin(struct console *console)
+{
+    console_interrupted = is_terminated;
+    if (is_terminated)
+        return console_fail(console, "terminated");
+    return console->store == NULL || store_refresh(console->store);
+}
+
 int console_run_text(struct console *console, const char *text, size_t len, const char *name)
 {
     struct parse_error error;
@@ -177,12 +203,7 @@ int console_run_text(struct console *console, const char *text, size_t len, cons
         return console_fail(console, "%s (line %d column %d)", error.what, error.line, error.column);
     }
     for (statement = first; ok && statement != NULL; statement = statement->next) {
-        console_interrupted = is_terminated;
-        if (is_terminated)
-            ok = console_fail(console, "terminated");
-        if (console->store != NULL && !store_refresh(console->store))
-            ok = 0;
-        ok = ok && console_run(console, statement, 0, NULL);
+        ok = console_begin(console) && console_run(console, statement, 0, NULL);
         if (!ok && name != NULL)
             console_fail(console, "%s: stopped at line %d", name, statement->line);
     }

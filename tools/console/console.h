@@ -42,6 +42,8 @@ enum {
     PROP_COLUMN = 1 << 2, /* print shows it without being asked */
     PROP_NEEDED = 1 << 3, /* add, or the command, does not go without */
     PROP_QUIET = 1 << 4,  /* detail leaves it out while it is empty */
+    PROP_HIDDEN = 1 << 5, /* over the network only the group full sees it */
+    PROP_FULL = 1 << 6,   /* over the network only the group full may give it: it runs or reveals something */
 };
 #define PROP_BOTH (PROP_ADD | PROP_SET)
 
@@ -113,6 +115,7 @@ struct menu {
     const struct flag *flags;           /* ends with letter 0 */
     const struct command *commands;     /* of its own; ends with an empty name */
     unsigned standard;                  /* enum standard bits: commands that all such menus have */
+    int is_for_full;                    /* over the network only the group full may be here */
     const char *not_yet;                /* what is only kept so far; said when it is changed */
     void (*changed)(struct call *call); /* says what there is to say to a change that was made; or NULL */
 
@@ -148,6 +151,7 @@ enum {
     COMMAND_SINGLE = 1 << 5,   /* one item only */
     COMMAND_OPTIONAL = 1 << 6, /* items may be left out: all */
     COMMAND_PROPERTY = 1 << 7, /* its last word names a property: get */
+    COMMAND_READ = 1 << 8,     /* changes nothing */
 };
 
 struct command {
@@ -191,6 +195,10 @@ struct console {
     const struct menu *numbers_menu;
     int64_t *numbers;
     size_t numbers_count;
+    /* A program's command (remote.h): what is said goes there, items are named by id or their whole name.
+     * NULL: a person's, on standard output. */
+    struct answer *answer;
+    int is_missing; /* an item that was named is not there */
 };
 
 /* Set by SIGINT. */
@@ -213,12 +221,27 @@ void console_on_error(void *arg, const char *text);
 void console_note(struct console *console, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends a progress line before something else is printed. */
 void console_end_line(struct console *console);
+/* Both begin a statement: nobody has interrupted it, and what others have written to the store is seen. */
+int console_begin(struct console *console);
+int console_is_terminated(void);
+
+/* ---- answer.c: what a command tells besides its result ---- */
+
+void console_progress(struct console *console, const char *text);
+/* A property of what the command has come to. Its name ends at the column, where it is printed. */
+void call_tell(struct call *call, int column, const char *name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* ---- run.c ---- */
 
 int console_run(struct console *console, const struct statement *statement, int is_nested, char **result);
 /* The value that was given for a parameter, or NULL. */
 const char *call_text(const struct call *call, const char *name);
+/* Binds a value, items or a proplist to a call by its whole name. text becomes the call's. Nothing is parsed. */
+int call_take(struct call *call, const char *name, char *text);
+/* Is all there that the command needs? */
+int call_check(struct call *call);
+void call_clear(struct call *call);
 /* A certificate that a parameter names; 0: none was given, -1: there is none, and said so. */
 int64_t call_certificate(struct call *call, const char *name);
 
@@ -250,6 +273,9 @@ char *value_of_id(int64_t id);     /* *1F */
 
 /* ---- where.c ---- */
 
+/* Less than, equal, greater: as numbers or durations where both are. */
+int value_compare(const char *a, const char *b);
+
 struct where *where_parse(struct console *console, const struct menu *menu, const struct statement *statement,
                           size_t first);
 void where_free(struct where *where);
@@ -258,6 +284,8 @@ void where_hint(const struct where *where, struct hint *hint);
 int where_matches(struct console *console, const struct menu *menu, const struct where *where,
                   struct item *item);
 unsigned item_flags(struct console *console, const struct menu *menu, struct item *item);
+/* Whether print leaves the value out: there is none, or a quiet one that is empty. */
+int property_is_left_out(const struct property *property, const char *value);
 
 /* ---- items.c: numbers, and the standard commands but print ---- */
 
@@ -268,7 +296,8 @@ int items_resolve(struct console *console, const struct menu *menu, const char *
 int items_each(struct call *call, item_fn *fn, void *arg);
 int items_remember(struct console *console, const struct menu *menu, const int64_t *ids, size_t count);
 extern const struct command items_commands[]; /* in the order of enum standard; disable behind enable */
-int items_run_print(struct call *call);       /* print.c */
+int items_run_get(struct call *call);
+int items_run_print(struct call *call); /* print.c */
 
 /* ---- format.c: the faces of print ---- */
 

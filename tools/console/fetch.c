@@ -117,6 +117,10 @@ static int save(struct call *call, const struct fetched *fetched, const char *ou
 {
     if (strcmp(output, "none") == 0)
         return 1;
+    if (strcmp(output, "user") == 0 && call->console->answer != NULL) {
+        call_tell(call, 12, "data", "%.*s", (int)fetched->len, fetched->data != NULL ? (char *)fetched->data : "");
+        return 1;
+    }
     if (strcmp(output, "user") == 0)
         return fwrite(fetched->data, 1, fetched->len, stdout) == fetched->len;
     return store_file_write(console_store(call->console), path,
@@ -141,11 +145,11 @@ static int run_fetch(struct call *call)
         console_note(call->console, "the server's certificate is not checked");
     ok = fetch_url(call->console, url, &options, &fetched) &&
          save(call, &fetched, output, path != NULL ? path : name);
-    if (ok && !call->is_nested && strcmp(output, "user") != 0)
-        printf("      status: finished\n"
-               "  downloaded: %zuKiB\n"
-               "        file: %s\n",
-               (fetched.len + 1023) / 1024, strcmp(output, "file") == 0 ? (path != NULL ? path : name) : "");
+    if (ok && strcmp(output, "user") != 0) {
+        call_tell(call, 12, "status", "finished");
+        call_tell(call, 12, "downloaded", "%zuKiB", (fetched.len + 1023) / 1024);
+        call_tell(call, 12, "file", "%s", strcmp(output, "file") == 0 ? (path != NULL ? path : name) : "");
+    }
     OPENSSL_free(fetched.data);
     return ok;
 }

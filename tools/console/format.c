@@ -2,6 +2,8 @@
 /* The faces of print, laid out as RouterOS does it. */
 #include "console.h"
 
+#include "answer.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -311,7 +313,7 @@ static char *assignment(const struct property *property, const char *value)
     return text;
 }
 
-static int is_left_out(const struct property *property, const char *value)
+int property_is_left_out(const struct property *property, const char *value)
 {
     return value == NULL || (*value == '\0' && (property->flags & PROP_QUIET));
 }
@@ -336,7 +338,7 @@ void format_detail(struct console *console, const struct table *table, unsigned 
         for (c = 0; c < table->properties_count; c++) {
             const char *value = table->rows[r].values[c];
             char *pair =
-                is_left_out(table->properties[c], value) ? NULL : assignment(table->properties[c], value);
+                property_is_left_out(table->properties[c], value) ? NULL : assignment(table->properties[c], value);
             int have = pair != NULL ? text_width(pair) : 0;
 
             if (pair == NULL)
@@ -375,7 +377,7 @@ void format_terse(struct console *console, const struct table *table, unsigned p
         for (c = 0; c < table->properties_count; c++) {
             const char *value = table->rows[r].values[c];
             char *pair =
-                is_left_out(table->properties[c], value) ? NULL : assignment(table->properties[c], value);
+                property_is_left_out(table->properties[c], value) ? NULL : assignment(table->properties[c], value);
 
             if (pair != NULL) {
                 putchar(' ');
@@ -481,28 +483,6 @@ char *format_as_value(const struct table *table)
     return text;
 }
 
-static json_t *json_text(const char *value)
-{
-    json_t *text = json_string(value);
-
-    /* Not UTF-8: byte by byte, as Latin-1. */
-    if (text == NULL) {
-        size_t len = strlen(value), i, n = 0;
-        char *utf8 = OPENSSL_malloc(2 * len + 1);
-
-        for (i = 0; utf8 != NULL && i < len; i++) {
-            unsigned char c = (unsigned char)value[i];
-
-            if (c >= 0x80)
-                utf8[n++] = (char)(0xc0 | c >> 6);
-            utf8[n++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
-        }
-        text = utf8 != NULL ? json_stringn(utf8, n) : NULL;
-        OPENSSL_free(utf8);
-    }
-    return text;
-}
-
 static json_t *json_row(const struct table *table, const struct row *row)
 {
     json_t *object = json_object();
@@ -514,8 +494,8 @@ static json_t *json_row(const struct table *table, const struct row *row)
     if (table->menu->kind == MENU_ITEMS)
         json_object_set_new(object, ".id", json_string(id));
     for (c = 0; c < table->properties_count; c++) {
-        if (!is_left_out(table->properties[c], row->values[c]) && table->properties[c]->type != TYPE_SECRET)
-            json_object_set_new(object, table->properties[c]->name, json_text(row->values[c]));
+        if (!property_is_left_out(table->properties[c], row->values[c]) && table->properties[c]->type != TYPE_SECRET)
+            json_object_set_new(object, table->properties[c]->name, answer_text(row->values[c]));
     }
     for (flag = table->menu->flags; flag != NULL && flag->letter != 0; flag++) {
         if (json_object_get(object, flag->name) == NULL)

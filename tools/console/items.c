@@ -122,12 +122,15 @@ static int resolve_one(struct console *console, const struct menu *menu, const c
     } else {
         ok = menu->each(console, menu, &(struct hint){.name = text}, push_item, &found);
         id = ok && found.count > 0 ? found.ids[0] : 0;
-        if (ok && id == 0 && strspn(text, "0123456789") == strlen(text))
+        if (console->answer != NULL)
+            ; /* an item that has gone must not stand for another */
+        else if (ok && id == 0 && strspn(text, "0123456789") == strlen(text))
             ok = find_number(console, menu, text, &id);
         else if (ok && id == 0 && (flags & COMMAND_SET))
             ok = find_prefix(console, menu, text, &id);
     }
     OPENSSL_free(found.ids);
+    console->is_missing |= ok && id == 0;
     if (ok && id == 0)
         return console_fail_value(console, "no such item (%.64s) in %s", text, menu->path);
     return ok && (push(list, id) || console_fail(console, "out of memory"));
@@ -229,7 +232,7 @@ static int run_find(struct call *call)
         call->result = len > 0 ? OPENSSL_strndup(data, (size_t)len) : OPENSSL_strdup("");
     BIO_free(bio);
     OPENSSL_free(found.ids);
-    if (call->result != NULL && !call->is_nested)
+    if (call->result != NULL && !call->is_nested && call->console->answer == NULL)
         puts(call->result);
     return call->result != NULL;
 }
@@ -248,7 +251,7 @@ static int get_item(void *arg, struct item *item)
     return 1;
 }
 
-static int run_get(struct call *call)
+int items_run_get(struct call *call)
 {
     const char *name = call_text(call, "value-name");
     struct get get = {.call = call};
@@ -261,7 +264,7 @@ static int run_get(struct call *call)
         get_item(&get, NULL);
     else
         ok = items_each(call, get_item, &get);
-    if (ok && !call->is_nested)
+    if (ok && !call->is_nested && call->console->answer == NULL)
         puts(call->result != NULL ? call->result : "");
     return ok;
 }
@@ -367,10 +370,10 @@ static const struct property get_parameters[] = {
 };
 
 const struct command items_commands[] = {
-    {"print", COMMAND_PRINT | COMMAND_WHERE | COMMAND_ITEMS | COMMAND_OPTIONAL, NULL, items_run_print,
+    {"print", COMMAND_PRINT | COMMAND_WHERE | COMMAND_ITEMS | COMMAND_OPTIONAL | COMMAND_READ, NULL, items_run_print,
      "shows items", NULL},
-    {"find", COMMAND_WHERE, NULL, run_find, "the ids of the items that match, for brackets", NULL},
-    {"get", COMMAND_ITEMS | COMMAND_SINGLE, get_parameters, run_get, "one property of one item", NULL},
+    {"find", COMMAND_WHERE | COMMAND_READ, NULL, run_find, "the ids of the items that match, for brackets", NULL},
+    {"get", COMMAND_ITEMS | COMMAND_SINGLE | COMMAND_READ, get_parameters, items_run_get, "one property of one item", NULL},
     {"add", COMMAND_ADD, NULL, run_add, "adds an item", NULL},
     {"set", COMMAND_ITEMS | COMMAND_SET, NULL, run_set, "changes properties", NULL},
     {"remove", COMMAND_ITEMS, NULL, run_remove, "removes items", NULL},

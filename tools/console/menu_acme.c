@@ -18,11 +18,7 @@ static const char *const account_sizes[] = {"2048", "3072", "4096", "prime256v1"
 
 static void on_progress(void *arg, const char *text)
 {
-    struct console *console = arg;
-
-    console_end_line(console);
-    printf("  progress: %s\n", text);
-    fflush(stdout);
+    console_progress(arg, text);
 }
 
 static int is_cancelled(void *arg)
@@ -66,19 +62,21 @@ void acme_host_unlock(struct console *console, int lock)
     {                                                                                                        \
         name, type, PROP_BOTH | PROP_QUIET, values, min, max, initial, help, field                           \
     }
+#define PATH(name, help, field)                                                                              \
+    {                                                                                                        \
+        name, TYPE_TEXT, PROP_BOTH | PROP_QUIET | PROP_FULL, NULL, 0, 0, NULL, help, field                   \
+    }
 #define SETTINGS                                                                                             \
     SETTING("challenge", TYPE_ENUM, challenges, 0, 0, MANAGED_CHALLENGE,                                     \
             "how control of the names is proved (RFC 8555 section 8, RFC 8737)", MANAGED_F_CHALLENGE),       \
-        SETTING("webroot", TYPE_TEXT, NULL, 0, 0, NULL,                                                      \
-                "http-01: folder of a web server that runs; without it signet answers itself",               \
-                MANAGED_F_WEBROOT),                                                                          \
+        PATH("webroot", "http-01: folder of a web server that runs; without it signet answers itself",       \
+             MANAGED_F_WEBROOT),                                                                             \
         SETTING("address", TYPE_TEXT, NULL, 0, 0, NULL,                                                      \
                 "where signet answers itself; without it everywhere", MANAGED_F_ADDRESS),                    \
         SETTING("port", TYPE_NUMBER, NULL, 1, 65535, NULL,                                                   \
                 "the port there; the CA comes to 80 (http-01; without it that of /ip service www) or 443",   \
                 MANAGED_F_PORT),                                                                             \
-        SETTING("hook", TYPE_TEXT, NULL, 0, 0, NULL,                                                         \
-                "dns-01: the program that publishes TXT records, with its path", MANAGED_F_HOOK),            \
+        PATH("hook", "dns-01: the program that publishes TXT records, with its path", MANAGED_F_HOOK),       \
         SETTING(                                                                                             \
             "hook-kind", TYPE_ENUM, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                                     \
             "how it is called: as uacme's (signet), a file of acme.sh's dnsapi, as dehydrated's, lego's",    \
@@ -107,8 +105,8 @@ void acme_host_unlock(struct console *console, int lock)
                 MANAGED_F_RENEW_PERCENT),                                                                    \
         SETTING("live", TYPE_BOOL, NULL, 0, 0, MANAGED_LIVE,                                                 \
                 "keep its files for a service in the folder live/NAME", MANAGED_F_LIVE),                     \
-        SETTING("deploy-hook", TYPE_TEXT, NULL, 0, 0, NULL,                                                  \
-                "the program that is executed when those are new, with its path", MANAGED_F_DEPLOY_HOOK)
+        PATH("deploy-hook", "the program that is executed when those are new, with its path",                \
+             MANAGED_F_DEPLOY_HOOK)
 
 const struct property acme_settings[] = {SETTINGS, {.name = ""}};
 

@@ -170,8 +170,7 @@ static int run_generate(struct call *call)
                                               pattern != NULL ? pattern : "", password))
         return 0;
     call->result = OPENSSL_strdup(password);
-    if (!call->is_nested)
-        printf("  password: %s\n", password);
+    call_tell(call, 10, "password", "%s", password);
     OPENSSL_cleanse(password, sizeof(password));
     return 1;
 }

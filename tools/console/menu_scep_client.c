@@ -137,8 +137,10 @@ static int run_now(struct call *call, struct managed_host *host, int64_t id)
     ok = scep_enrol_run(host, id, &is_pending);
     acme_host_unlock(call->console, lock);
     if (ok && !call->is_nested)
-        puts(is_pending ? "  progress: pending; scep-renew asks again after next-try, scep-renew NAME at once"
-                        : "  progress: done");
+        console_progress(call->console,
+                         is_pending
+                             ? "pending; scep-renew asks again after next-try, scep-renew NAME at once"
+                             : "done");
     return ok;
 }
 
@@ -207,8 +209,7 @@ int scep_run_renew(struct call *call)
         return 0;
     ok = scep_enrol_run_due(&host, &count);
     acme_host_unlock(call->console, lock);
-    if (!call->is_nested)
-        printf("  renewed: %d\n", count);
+    call_tell(call, 9, "renewed", "%d", count);
     return ok;
 }
 

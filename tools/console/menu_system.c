@@ -17,7 +17,8 @@
 /* ---- /file ---- */
 
 #define FILES_DEPTH_MAX   8
-#define FILE_CONTENTS_MAX 4096 /* bytes that are shown */
+#define FILE_CONTENTS_MAX 4096      /* bytes that are shown */
+#define FILE_WRITE_MAX    (1 << 20) /* bytes that add and set take */
 
 enum { FILE_NAME, FILE_TYPE, FILE_SIZE, FILE_TIME, FILE_CONTENTS };
 
@@ -27,7 +28,8 @@ static const struct property file_properties[] = {
     {"type", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "by its ending", FILE_TYPE},
     {"size", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "bytes", FILE_SIZE},
     {"last-modified", TYPE_ENUM, PROP_COLUMN, NULL, 0, 0, NULL, "local time", FILE_TIME},
-    {"contents", TYPE_TEXT, PROP_BOTH | PROP_QUIET, NULL, 0, 0, NULL, "of a short text", FILE_CONTENTS},
+    {"contents", TYPE_TEXT, PROP_BOTH | PROP_QUIET | PROP_HIDDEN, NULL, 0, FILE_WRITE_MAX, NULL,
+     "of a short text", FILE_CONTENTS},
     {.name = ""},
 };
 

@@ -27,7 +27,7 @@ static int fail_at(struct console *console, const struct word *word, const char 
 
 /* ---- arguments ---- */
 
-static void clear_call(struct call *call)
+void call_clear(struct call *call)
 {
     size_t i;
 
@@ -165,6 +165,27 @@ static int take_pair(struct call *call, const struct word *word)
     return add_argument(call, property, canonical);
 }
 
+int call_take(struct call *call, const char *name, char *text)
+{
+    static const char *const numbers[] = {"numbers", "number", ".id", "from", NULL};
+    const struct property *property;
+    char *canonical = NULL;
+    int is_ambiguous = 0, ok;
+    size_t i;
+
+    for (i = 0; (call->command->flags & COMMAND_ITEMS) && numbers[i] != NULL; i++) {
+        if (strcmp(name, numbers[i]) == 0)
+            return take_items(call, text);
+    }
+    property = find_parameter(call, name, &is_ambiguous);
+    if (property == NULL || strcmp(property->name, name) != 0)
+        ok = console_fail(call->console, "unknown parameter %.64s", name);
+    else
+        ok = value_check(call->console, property, text, &canonical);
+    OPENSSL_clear_free(text, strlen(text));
+    return ok && add_argument(call, property, canonical);
+}
+
 static int take_print_word(struct call *call, const struct word *word, int *is_taken)
 {
     const struct print_name *name, *found = NULL;
@@ -261,6 +282,13 @@ static int bind(struct call *call, const struct statement *statement, size_t fir
                                       : !fail_at(call->console, word, "syntax error", ""))
             return 0;
     }
+    return call_check(call);
+}
+
+int call_check(struct call *call)
+{
+    const struct command *command = call->command;
+
     if ((command->flags & COMMAND_ITEMS) && !call->has_ids && !(command->flags & COMMAND_OPTIONAL) &&
         call->menu->kind == MENU_ITEMS)
         return console_fail(call->console, "missing value(s) of argument(s) numbers");
@@ -360,7 +388,7 @@ static int run_command(struct console *console, const struct statement *statemen
         *result = call.result;
     else
         OPENSSL_free(call.result);
-    clear_call(&call);
+    call_clear(&call);
     return ok;
 }
 

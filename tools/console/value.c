@@ -129,7 +129,7 @@ int value_check(struct console *console, const struct property *property, const 
     const char *value = text;
 
     *canonical = NULL;
-    if (strlen(text) > 4096)
+    if (strlen(text) > (property->type == TYPE_TEXT && property->max > 0 ? (size_t)property->max : 4096))
         return console_fail_value(console, "value of %s is too long", property->name);
     switch (property->type) {
     case TYPE_BOOL:

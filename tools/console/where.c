@@ -300,8 +300,7 @@ unsigned item_flags(struct console *console, const struct menu *menu, struct ite
     return item->flags;
 }
 
-/* Less than, equal, greater: as numbers or durations where both are. */
-static int compare(const char *a, const char *b)
+int value_compare(const char *a, const char *b)
 {
     int64_t x = duration_parse(a), y = duration_parse(b);
 
@@ -324,8 +323,8 @@ static int compare_value(struct console *console, const struct menu *menu, const
     else if (strcmp(where->op, "!=") == 0)
         matches = strcmp(text, where->text) != 0;
     else
-        matches = (strchr(where->op, '=') != NULL && compare(text, where->text) == 0) ||
-                  (where->op[0] == '<' ? compare(text, where->text) < 0 : compare(text, where->text) > 0);
+        matches = (strchr(where->op, '=') != NULL && value_compare(text, where->text) == 0) ||
+                  (where->op[0] == '<' ? value_compare(text, where->text) < 0 : value_compare(text, where->text) > 0);
     OPENSSL_free(value);
     return matches;
 }
