@@ -291,6 +291,11 @@ int store_password_make(struct store *store, int64_t minutes, const char *patter
 /* Its id, or 0: none such, expired, or for another subject. -1: failed. */
 int64_t store_password_find(struct store *store, const char *text, const struct store_incoming *incoming);
 
+/* What is to be kept of a user's password instead of it; the caller's (OPENSSL_free). NULL: said why. */
+char *store_verifier_make(struct store *store, const char *password);
+/* Is it the password? verifier may be NULL: no, which takes as long. -1: failed. */
+int store_verifier_matches(struct store *store, const char *verifier, const char *password);
+
 /* ---- CRLs ---- */
 
 struct store_crl {

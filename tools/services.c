@@ -44,6 +44,43 @@ static int take_fingerprint(struct store *store, struct service *service)
     return service->fingerprint != NULL && service->address != NULL && service->tls_version != NULL;
 }
 
+struct user {
+    struct store *store;
+    int has_certificate, is_disabled, some;
+};
+
+static void take_user(void *arg, const char *name, const char *value, int64_t certificate)
+{
+    struct user *user = arg;
+
+    if (strcmp(name, "certificate") == 0)
+        user->has_certificate = certificate != 0;
+    else if (strcmp(name, "disabled") == 0)
+        user->is_disabled = strcmp(value, "yes") == 0;
+}
+
+static int visit_user(void *arg, int64_t id)
+{
+    struct user *user = arg;
+    char menu[64];
+
+    snprintf(menu, sizeof(menu), SERVICES_USERS "*%" PRId64, id);
+    user->has_certificate = user->is_disabled = 0;
+    user->some |=
+        store_setting_each(user->store, menu, take_user, user) && user->has_certificate && !user->is_disabled;
+    return !user->some;
+}
+
+/* Browsers trouble people with a choice of certificates, so only if one could be of use. */
+static int take_users(struct store *store, struct service *service)
+{
+    struct user user = {.store = store};
+    int ok = *service->tls_version == '\0' || store_entry_each(store, SERVICES_USERS, visit_user, &user);
+
+    service->asks_clients = user.some;
+    return ok;
+}
+
 int service_get(struct store *store, const char *name, struct service *service)
 {
     static const struct {
@@ -64,7 +101,8 @@ int service_get(struct store *store, const char *name, struct service *service)
         take(service, "port", services[i].port, 0);
         take(service, "tls-version", services[i].tls_version != NULL ? services[i].tls_version : "", 0);
         snprintf(menu, sizeof(menu), SERVICES_MENU "*%" PRId64, services[i].id);
-        if (store_setting_each(store, menu, take, service) && take_fingerprint(store, service))
+        if (store_setting_each(store, menu, take, service) && take_fingerprint(store, service) &&
+            take_users(store, service))
             return 1;
         break;
     }
@@ -115,6 +153,6 @@ int service_is_same(const struct service *a, const struct service *b)
 
 int service_is_same_identity(const struct service *a, const struct service *b)
 {
-    return a->certificate == b->certificate && a->asks_clients == b->asks_clients && is_same_text(a->fingerprint, b->fingerprint) &&
-           is_same_text(a->tls_version, b->tls_version);
+    return a->certificate == b->certificate && a->asks_clients == b->asks_clients &&
+           is_same_text(a->fingerprint, b->fingerprint) && is_same_text(a->tls_version, b->tls_version);
 }

@@ -5,6 +5,7 @@
 
 #include "store/store.h"
 
+#define SERVICES_USERS "/user" /* who may log in, perhaps with a certificate */
 #define SERVICES_MENU    "/ip/service"
 #define SERVICES_LOCK    "signetd.lock" /* in the store's folder: an OFD lock of the server that runs */
 #define SERVICES_WEBROOT "www"          /* there: what www serves for ACME's http-01 */

@@ -58,8 +58,8 @@ void answer_say(struct answer *answer, enum answer_line kind, const char *format
         json_array_append_new(answer->lines[kind], answer_text(text));
 }
 
-static void __attribute__((format(printf, 3, 4))) say(struct answer *answer, enum answer_line kind,
-                                                      const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+say(struct answer *answer, enum answer_line kind, const char *format, ...)
 {
     va_list args;
 

@@ -5,7 +5,9 @@
 #include "acme.h"
 #include "scep.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define END                                                                                                  \
     {                                                                                                        \
@@ -134,6 +136,21 @@ static const struct property import_parameters[] = {
     END,
 };
 
+/* Over the network a key's file is there only to be imported, and goes with it, as in RouterOS. */
+static int put_away(struct call *call, const struct store_import *import)
+{
+    char *path;
+    int ok;
+
+    if (call->console->answer == NULL || import->keys == 0 || import->certificates > 0)
+        return 1;
+    path = store_file_path(console_store(call->console), import->file);
+    ok = path != NULL && (unlink(path) == 0 || console_fail(call->console, "%s can't be removed: %s",
+                                                            import->file, strerror(errno)));
+    OPENSSL_free(path);
+    return ok;
+}
+
 static int run_import(struct call *call)
 {
     const char *trusted = call_text(call, "trusted");
@@ -147,7 +164,7 @@ static int run_import(struct call *call)
     };
     struct store *store = console_store(call->console);
 
-    if (store == NULL || !store_import(store, &import))
+    if (store == NULL || !store_import(store, &import) || !put_away(call, &import))
         return 0;
     call_tell(call, 26, "certificates-imported", "%d", import.certificates);
     call_tell(call, 26, "private-keys-imported", "%d", import.keys);
@@ -166,8 +183,8 @@ static const char *const export_types[] = {"pem", "pkcs12", NULL};
 static const struct property export_parameters[] = {
     {"file-name", TYPE_FILE, 0, NULL, 0, 0, NULL, "without an ending; cert_export_NAME by default", 0},
     {"type", TYPE_ENUM, 0, export_types, 0, 0, "pem", "PEM, or PKCS #12 with the chain", 0},
-    {"export-passphrase", TYPE_SECRET, PROP_FULL, NULL, 0, 0, NULL,
-     "exports the key, too, encrypted with it", 0},
+    {"export-passphrase", TYPE_SECRET, PROP_FULL, NULL, 0, 0, NULL, "exports the key, too, encrypted with it",
+     0},
     END,
 };
 

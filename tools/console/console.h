@@ -237,7 +237,8 @@ void call_tell(struct call *call, int column, const char *name, const char *form
 int console_run(struct console *console, const struct statement *statement, int is_nested, char **result);
 /* The value that was given for a parameter, or NULL. */
 const char *call_text(const struct call *call, const char *name);
-/* Binds a value, items or a proplist to a call by its whole name. text becomes the call's. Nothing is parsed. */
+/* Binds a value, items or a proplist to a call by its whole name. text becomes the call's. Nothing is parsed.
+ */
 int call_take(struct call *call, const char *name, char *text);
 /* Is all there that the command needs? */
 int call_check(struct call *call);

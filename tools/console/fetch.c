@@ -118,7 +118,8 @@ static int save(struct call *call, const struct fetched *fetched, const char *ou
     if (strcmp(output, "none") == 0)
         return 1;
     if (strcmp(output, "user") == 0 && call->console->answer != NULL) {
-        call_tell(call, 12, "data", "%.*s", (int)fetched->len, fetched->data != NULL ? (char *)fetched->data : "");
+        call_tell(call, 12, "data", "%.*s", (int)fetched->len,
+                  fetched->data != NULL ? (char *)fetched->data : "");
         return 1;
     }
     if (strcmp(output, "user") == 0)

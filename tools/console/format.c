@@ -337,8 +337,9 @@ void format_detail(struct console *console, const struct table *table, unsigned 
         }
         for (c = 0; c < table->properties_count; c++) {
             const char *value = table->rows[r].values[c];
-            char *pair =
-                property_is_left_out(table->properties[c], value) ? NULL : assignment(table->properties[c], value);
+            char *pair = property_is_left_out(table->properties[c], value)
+                             ? NULL
+                             : assignment(table->properties[c], value);
             int have = pair != NULL ? text_width(pair) : 0;
 
             if (pair == NULL)
@@ -376,8 +377,9 @@ void format_terse(struct console *console, const struct table *table, unsigned p
         }
         for (c = 0; c < table->properties_count; c++) {
             const char *value = table->rows[r].values[c];
-            char *pair =
-                property_is_left_out(table->properties[c], value) ? NULL : assignment(table->properties[c], value);
+            char *pair = property_is_left_out(table->properties[c], value)
+                             ? NULL
+                             : assignment(table->properties[c], value);
 
             if (pair != NULL) {
                 putchar(' ');
@@ -494,7 +496,8 @@ static json_t *json_row(const struct table *table, const struct row *row)
     if (table->menu->kind == MENU_ITEMS)
         json_object_set_new(object, ".id", json_string(id));
     for (c = 0; c < table->properties_count; c++) {
-        if (!property_is_left_out(table->properties[c], row->values[c]) && table->properties[c]->type != TYPE_SECRET)
+        if (!property_is_left_out(table->properties[c], row->values[c]) &&
+            table->properties[c]->type != TYPE_SECRET)
             json_object_set_new(object, table->properties[c]->name, answer_text(row->values[c]));
     }
     for (flag = table->menu->flags; flag != NULL && flag->letter != 0; flag++) {

@@ -370,10 +370,12 @@ static const struct property get_parameters[] = {
 };
 
 const struct command items_commands[] = {
-    {"print", COMMAND_PRINT | COMMAND_WHERE | COMMAND_ITEMS | COMMAND_OPTIONAL | COMMAND_READ, NULL, items_run_print,
-     "shows items", NULL},
-    {"find", COMMAND_WHERE | COMMAND_READ, NULL, run_find, "the ids of the items that match, for brackets", NULL},
-    {"get", COMMAND_ITEMS | COMMAND_SINGLE | COMMAND_READ, get_parameters, items_run_get, "one property of one item", NULL},
+    {"print", COMMAND_PRINT | COMMAND_WHERE | COMMAND_ITEMS | COMMAND_OPTIONAL | COMMAND_READ, NULL,
+     items_run_print, "shows items", NULL},
+    {"find", COMMAND_WHERE | COMMAND_READ, NULL, run_find, "the ids of the items that match, for brackets",
+     NULL},
+    {"get", COMMAND_ITEMS | COMMAND_SINGLE | COMMAND_READ, get_parameters, items_run_get,
+     "one property of one item", NULL},
     {"add", COMMAND_ADD, NULL, run_add, "adds an item", NULL},
     {"set", COMMAND_ITEMS | COMMAND_SET, NULL, run_set, "changes properties", NULL},
     {"remove", COMMAND_ITEMS, NULL, run_remove, "removes items", NULL},

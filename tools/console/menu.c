@@ -5,6 +5,7 @@
 #include "acme.h"
 #include "kept.h"
 #include "scep.h"
+#include "user.h"
 
 #include <string.h>
 
@@ -35,6 +36,7 @@ const struct menu *const console_menus[] = {
     &menu_system,
     &menu_system_resource,
     &menu_tool,
+    &menu_user,
     NULL,
 };
 

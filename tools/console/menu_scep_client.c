@@ -138,9 +138,8 @@ static int run_now(struct call *call, struct managed_host *host, int64_t id)
     acme_host_unlock(call->console, lock);
     if (ok && !call->is_nested)
         console_progress(call->console,
-                         is_pending
-                             ? "pending; scep-renew asks again after next-try, scep-renew NAME at once"
-                             : "done");
+                         is_pending ? "pending; scep-renew asks again after next-try, scep-renew NAME at once"
+                                    : "done");
     return ok;
 }
 

@@ -19,7 +19,8 @@ extern const char *const remote_group_names[REMOTE_GROUPS + 1]; /* ends with NUL
 
 /* Answers one request; the caller's. NULL: out of memory. */
 json_t *remote_answer(struct console *console, const json_t *request);
-/* Answers requests on a socket (tools/worker/frame.h) until the other side closes it. Returns an exit status. */
+/* Answers requests on a socket (tools/worker/frame.h) until the other side closes it. Returns an exit status.
+ */
 int remote_serve(struct console *console, int fd);
 
 /* ---- remote_print.c ---- */
@@ -32,8 +33,8 @@ json_t *remote_rows(struct call *call, const char *proplist, struct query *query
 
 /* ---- query.c ---- */
 
-/* Query words as the API has them: "?name", "?-name", "?name=x", "?<name=x", "?>name=x", "?#operations" on the
- * results so far; what is left at the end must all be true. NULL: said why. */
+/* Query words as the API has them: "?name", "?-name", "?name=x", "?<name=x", "?>name=x", "?#operations" on
+ * the results so far; what is left at the end must all be true. NULL: said why. */
 struct query *query_new(struct console *console, const struct menu *menu, const json_t *words,
                         enum remote_group group);
 void query_free(struct query *query);

@@ -104,9 +104,10 @@ static int collect_item(void *arg, struct item *item)
         return !console_interrupted;
     collect->ok = collect->ok && json_array_append_new(collect->rows, make_row(collect, item)) == 0;
     if (collect->ok && collect->bytes > ROWS_MAX)
-        collect->ok = console_fail(collect->call->console,
-                                   "%s has more than %d MiB to show: ask with a query, or for some properties",
-                                   collect->call->menu->path, ROWS_MAX >> 20);
+        collect->ok =
+            console_fail(collect->call->console,
+                         "%s has more than %d MiB to show: ask with a query, or for some properties",
+                         collect->call->menu->path, ROWS_MAX >> 20);
     return collect->ok && !console_interrupted;
 }
 
@@ -131,12 +132,8 @@ static int each(struct collect *collect)
 
 json_t *remote_rows(struct call *call, const char *proplist, struct query *query, enum remote_group group)
 {
-    struct collect collect = {.call = call,
-                              .proplist = proplist,
-                              .query = query,
-                              .group = group,
-                              .rows = json_array(),
-                              .ok = 1};
+    struct collect collect = {
+        .call = call, .proplist = proplist, .query = query, .group = group, .rows = json_array(), .ok = 1};
 
     if (call->menu->kind == MENU_SETTINGS)
         collect_item(&collect, NULL);

@@ -324,7 +324,8 @@ static int compare_value(struct console *console, const struct menu *menu, const
         matches = strcmp(text, where->text) != 0;
     else
         matches = (strchr(where->op, '=') != NULL && value_compare(text, where->text) == 0) ||
-                  (where->op[0] == '<' ? value_compare(text, where->text) < 0 : value_compare(text, where->text) > 0);
+                  (where->op[0] == '<' ? value_compare(text, where->text) < 0
+                                       : value_compare(text, where->text) > 0);
     OPENSSL_free(value);
     return matches;
 }

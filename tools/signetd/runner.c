@@ -13,13 +13,19 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define WORKERS 4  /* one may wait for the TPM, one for the disk */
-#define RATE    50 /* requests a second and address */
-#define ALPN    "http/1.1"
+#define WORKERS 4 /* one may wait for the TPM, one for the disk */
+/* With TLS some may also wait for commands that take long: of these run and wait no more than there are
+ * worker processes. */
+#define WORKERS_TLS 6
+#define RATE        50 /* requests a second and address */
+#define ALPN        "http/1.1"
+#define METHODS     (1U << FRONT_GET | 1U << FRONT_HEAD | 1U << FRONT_POST)
+#define METHODS_TLS (METHODS | 1U << FRONT_PUT | 1U << FRONT_PATCH | 1U << FRONT_DELETE)
 
 struct runner {
     struct daemon *daemon;
     const char *name;
+    int is_tls;
     struct front *front;
     pthread_t thread;
     atomic_int has_ended;
@@ -63,6 +69,7 @@ struct store_config daemon_store_config(struct daemon *daemon)
 struct worker {
     struct store *store;
     struct www *www;
+    struct rest *rest; /* NULL: not without TLS */
 };
 
 static void worker_free(void *arg)
@@ -83,15 +90,26 @@ static void *worker_new(void *arg)
     struct store_config config = daemon_store_config(runner->daemon);
 
     if (worker != NULL && (worker->store = store_open(&config)) != NULL &&
-        (worker->www = www_new(worker->store, runner->daemon->tool->crypto, runner->daemon->ocsp)) != NULL)
+        (worker->www = www_new(worker->store, runner->daemon->tool->crypto, runner->daemon->ocsp)) != NULL) {
+        worker->rest = runner->is_tls ? runner->daemon->rest : NULL;
         return worker;
+    }
     worker_free(worker);
     return NULL;
 }
 
-static void answer(void *worker, const struct front_request *request, struct front_response *response)
+static void answer(void *arg, const struct front_request *request, struct front_response *response)
 {
-    www_answer(((struct worker *)worker)->www, request, response);
+    struct worker *worker = arg;
+
+    if (worker->rest != NULL && rest_is_path(request->path))
+        rest_answer(worker->rest, request, response);
+    else if (request->method != FRONT_GET && request->method != FRONT_HEAD && request->method != FRONT_POST)
+        response->status = 405;
+    else if (request->body_len > SCEP_BODY_MAX)
+        response->status = 413;
+    else
+        www_answer(worker->www, request, response);
 }
 
 /* ---- the thread ---- */
@@ -110,24 +128,22 @@ static void *run(void *arg)
 
 static SSL_CTX *context_of(const struct runner *runner, const struct service *service)
 {
-    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service,
-                            ALPN);
+    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service, ALPN);
 }
 
 static struct front *open_front(struct runner *runner, const struct service *service)
 {
-    int is_tls = *service->tls_version != '\0';
-    SSL_CTX *tls = is_tls ? context_of(runner, service) : NULL;
+    SSL_CTX *tls = runner->is_tls ? context_of(runner, service) : NULL;
     struct front *front = NULL;
 
-    if (!is_tls || tls != NULL)
+    if (!runner->is_tls || tls != NULL)
         front = front_new(&(struct front_config){
             .port = service->port,
             .networks = service->address,
             .tls = tls,
-            .methods = 1U << FRONT_GET | 1U << FRONT_HEAD | 1U << FRONT_POST,
-            .body_max = SCEP_BODY_MAX,
-            .workers = WORKERS,
+            .methods = runner->is_tls ? METHODS_TLS : METHODS,
+            .body_max = runner->is_tls ? REST_BODY_MAX : SCEP_BODY_MAX,
+            .workers = runner->is_tls ? WORKERS_TLS : WORKERS,
             .rate = RATE,
             .worker_new = worker_new,
             .worker_free = worker_free,
@@ -151,6 +167,7 @@ struct runner *runner_start(struct daemon *daemon, const char *name, const struc
     }
     runner->daemon = daemon;
     runner->name = name;
+    runner->is_tls = *service->tls_version != '\0';
     runner->front = open_front(runner, service);
     /* Signals are for the main thread. */
     sigfillset(&all);

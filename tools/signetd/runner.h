@@ -4,6 +4,7 @@
 #define SIGNET_SIGNETD_RUNNER_H
 
 #include "ocsp.h"
+#include "tools/rest/rest.h"
 #include "tools/services.h"
 #include "tools/tool.h"
 
@@ -13,6 +14,9 @@ struct daemon {
     struct store *store; /* of the main thread */
     struct store_cache *cache;
     struct ocsp_cache *ocsp;
+    struct worker_pool *workers;
+    struct worker_logins *logins;
+    struct rest *rest; /* of services with TLS */
     int ended_fd; /* an eventfd: a runner has ended by itself */
 };
 

@@ -306,6 +306,8 @@ static void clear(struct server *server)
 {
     size_t i;
 
+    if (server->daemon.workers != NULL)
+        worker_pool_stop(server->daemon.workers);
     for (i = 0; i < SERVED_COUNT; i++) {
         stop(&server->served[i]);
         service_clear(&server->served[i].now);
@@ -326,6 +328,9 @@ static void clear(struct server *server)
         event_free(server->ended);
     if (server->base != NULL)
         event_base_free(server->base);
+    rest_free(server->daemon.rest);
+    worker_logins_free(server->daemon.logins);
+    worker_pool_free(server->daemon.workers);
     store_free(server->daemon.store);
     store_cache_free(server->daemon.cache);
     ocsp_cache_free(server->daemon.ocsp);
@@ -335,6 +340,22 @@ static void clear(struct server *server)
         close(server->lock_fd);
     if (server->daemon.ended_fd >= 0)
         close(server->daemon.ended_fd);
+}
+
+static void on_worker_error(void *arg, const char *text)
+{
+    (void)arg;
+    tool_error("%s", text);
+}
+
+static int open_workers(struct daemon *daemon)
+{
+    struct worker_config config = {.home = daemon->tool->config.home, .error = on_worker_error};
+
+    daemon->workers = worker_pool_new(&config);
+    daemon->logins = daemon->workers != NULL ? worker_logins_new(daemon->workers) : NULL;
+    daemon->rest = daemon->logins != NULL ? rest_new(daemon->logins) : NULL;
+    return daemon->rest != NULL;
 }
 
 static int serve_store(struct tool *tool)
@@ -357,7 +378,7 @@ static int serve_store(struct tool *tool)
          ((server.daemon.ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) >= 0 ||
           tool_error("eventfd: %s", strerror(errno)) == TOOL_OK) &&
          (server.daemon.store = store_open(&config)) != NULL && lock_store(&server) && watch_store(&server) &&
-         (add_events(&server) || tool_error("out of memory") == TOOL_OK);
+         ((open_workers(&server.daemon) && add_events(&server)) || tool_error("out of memory") == TOOL_OK);
     if (ok) {
         take_up(&server);
         notify(tool->config.notify_socket, "READY=1");

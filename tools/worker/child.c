@@ -101,7 +101,7 @@ void child_end(struct child *child, int grace_ms)
 struct transfer {
     struct child *child;
     int64_t deadline;
-    int cancel_fds[2]; /* -1: none, or seen */
+    int cancel_fds[2];   /* -1: none, or seen */
     enum exchange state; /* why it has not come to its end */
     int interrupts;
 };

@@ -44,6 +44,7 @@ struct worker_pool {
     int stop_fd; /* can be read once everything is to be cancelled */
     int is_ending;
     struct slot slots[CHILDREN_MAX]; /* the first is for what only looks */
+    unsigned longs;                  /* commands that may take long: that run or wait for a child */
     unsigned failures;               /* starts that failed so far */
     char failure[PATH_MAX + 256];    /* the last of them */
 };
@@ -286,9 +287,10 @@ static struct slot *take(struct worker_pool *pool, unsigned first, int64_t deadl
     }
 }
 
-static void give_back(struct worker_pool *pool, struct slot *slot, int is_usable)
+static void give_back(struct worker_pool *pool, struct slot *slot, int is_usable, int is_long)
 {
     pthread_mutex_lock(&pool->mutex);
+    pool->longs -= (unsigned)is_long;
     if (is_usable) {
         slot->state = IDLE;
         slot->since = child_now();
@@ -320,43 +322,64 @@ static json_t *read_answer(enum exchange exchange, const char *text, size_t len)
 }
 
 static json_t *exchange(struct worker_pool *pool, struct slot *slot, const char *text, int64_t deadline,
-                        int cancel_fd)
+                        int cancel_fd, int is_long)
 {
     char *reply = NULL;
     size_t len = 0;
-    enum exchange result =
-        child_exchange(&slot->child, text, strlen(text), deadline, (int[2]){cancel_fd, pool->stop_fd}, &reply, &len);
+    enum exchange result = child_exchange(&slot->child, text, strlen(text), deadline,
+                                          (int[2]){cancel_fd, pool->stop_fd}, &reply, &len);
     json_t *answer;
 
-    give_back(pool, slot, reply != NULL);
+    give_back(pool, slot, reply != NULL, is_long);
     answer = read_answer(result, reply, len);
     if (reply != NULL)
         OPENSSL_clear_free(reply, len + 1);
     return answer;
 }
 
+static const char *why_not(const struct worker_pool *pool, int64_t deadline)
+{
+    if (pool->is_ending)
+        return "the server ends";
+    if (pool->longs > pool->config.children || child_now() >= deadline)
+        return "too many commands run already";
+    return pool->failure;
+}
+
+/* A child of one's own. NULL: *why says why not. A command that may take long waits only if few do: each has
+ * a thread of the server's. */
+static struct slot *acquire(struct worker_pool *pool, int is_long, int64_t deadline, char *why, size_t size)
+{
+    struct slot *slot = NULL;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->longs += (unsigned)is_long;
+    if (!is_long || pool->longs <= pool->config.children)
+        slot = take(pool, (unsigned)is_long, deadline);
+    if (slot == NULL) {
+        OPENSSL_strlcpy(why, why_not(pool, deadline), size);
+        pool->longs -= (unsigned)is_long;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return slot;
+}
+
 json_t *worker_call(struct worker_pool *pool, const json_t *request, int cancel_fd)
 {
     int64_t deadline = child_now() + (int64_t)pool->config.timeout_s * 1000;
-    char *text = json_dumps(request, JSON_COMPACT), why[sizeof(pool->failure)] = "";
-    struct slot *slot = NULL;
+    char *text = json_dumps(request, JSON_COMPACT), why[sizeof(pool->failure)];
+    int is_long = !is_short(request);
+    struct slot *slot;
     json_t *answer;
 
     if (text == NULL)
         return NULL;
-    if (strlen(text) > FRAME_REQUEST_MAX) {
+    if (strlen(text) > FRAME_REQUEST_MAX)
         answer = failure("invalid", "the request is too long");
-    } else {
-        pthread_mutex_lock(&pool->mutex);
-        slot = take(pool, is_short(request) ? 0 : 1, deadline);
-        if (slot == NULL)
-            OPENSSL_strlcpy(why, pool->is_ending           ? "the server ends"
-                            : child_now() >= deadline ? "too many commands run already"
-                                                      : pool->failure,
-                            sizeof(why));
-        pthread_mutex_unlock(&pool->mutex);
-        answer = slot != NULL ? exchange(pool, slot, text, deadline, cancel_fd) : failure("unavailable", why);
-    }
+    else if ((slot = acquire(pool, is_long, deadline, why, sizeof(why))) == NULL)
+        answer = failure("unavailable", why);
+    else
+        answer = exchange(pool, slot, text, deadline, cancel_fd, is_long);
     OPENSSL_cleanse(text, strlen(text));
     free(text);
     return answer;

@@ -6,24 +6,31 @@
  * looks, which a TPM that makes a key then never holds up.
  *
  * A request is a JSON object. Every value is a text and nothing is parsed in it; names are whole names.
- *   menu      "/certificate"
- *   command   "print"; RouterOS's standard verbs, or one of the menu's own
- *   numbers   "*1", "name", or several with commas: what it is for. Optional
- *   words     {"name": "x", …}: the command's parameters. Optional
- *   query     ["?name=x", …]: for print, as in RouterOS's API; see tools/console/remote.h. Optional
- *   proplist  ".id,name": for print. Optional
- *   group     "read", "write" or "full": what the user may do (struct worker_session puts it there)
+ *   menu: "/certificate"
+ *   command: "print"; RouterOS's standard verbs, or one of the menu's own
+ *   path: instead of menu: ["certificate", "settings"], the menu; one more part is the item, or, without a
+ *     command, the command
+ *   numbers: "*1", "name", or several with commas: what it is for; optional
+ *   words: {"name": "x"}, the command's parameters; optional
+ *   query: ["?name=x"], for print, as in RouterOS's API; see tools/console/remote.h; optional
+ *   proplist: ".id,name", for print; optional
+ *   user, stamp: whose command it is; worker_call_as puts them there
+ *   group: instead of these "read", "write" or "full": what may be done
  *
  * An answer:
- *   ok        true or false
- *   kind      of a failure: "invalid" (the request), "missing" (menu, command or item), "denied" (not for this
- *             group), "failed" (the command), "cancelled", "timeout", "unavailable" (no worker)
- *   error     of a failure: one line
- *   errors    all lines, if there is more than one
- *   rows      of print: an array of objects of texts, with ".id" for items; true and false for booleans
- *   result    of add (".id"), find, get: a text
- *   told      of other commands: an object of texts, such as "certificates-imported"
- *   progress, notes   arrays of texts, if there are any
+ *   ok: true or false
+ *   kind: of a failure: "invalid" (the request), "missing" (menu, command or item), "denied" (not for this
+ *     group), "login" (the user has to log in anew), "failed" (the command), "cancelled", "timeout",
+ *     "unavailable" (no worker)
+ *   error: of a failure: one line
+ *   errors: all lines, if there is more than one
+ *   rows: of print: an array of objects of texts, with ".id" for items; true and false for booleans
+ *   single: true with rows, if the menu has no items: there is one row
+ *   item: true with rows, if the path names an item
+ *   menu, numbers: what it was for: a text, and an array of ids; numbers only if items were named
+ *   result: of add (".id"), find, get: a text
+ *   told: of other commands: an object of texts, such as "certificates-imported"
+ *   progress, notes: arrays of texts, if there are any
  */
 #ifndef SIGNET_WORKER_WORKER_H
 #define SIGNET_WORKER_WORKER_H
@@ -45,8 +52,8 @@ struct worker_config {
 
 /* NULL: said why. Starts a thread, but no child. */
 struct worker_pool *worker_pool_new(const struct worker_config *config);
-/* Cancels the commands that run, and all that are still asked for: before threads that may be in worker_call are
- * joined. */
+/* Cancels the commands that run, and all that are still asked for: before threads that may be in worker_call
+ * are joined. */
 void worker_pool_stop(struct worker_pool *pool);
 /* Nobody may be in worker_call. */
 void worker_pool_free(struct worker_pool *pool);
