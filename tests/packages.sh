@@ -14,7 +14,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
     test=("${demo[@]}" haproxy stunnel4 swtpm-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon procps
         wrk strace sqlite3 gnutls-bin jq expect mandoc ca-certificates
         pebble iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig faketime
-        scep strongswan-pki libstrongswan-extra-plugins certmonger)
+        scep strongswan-pki libstrongswan-extra-plugins certmonger python3-librouteros)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble scep)

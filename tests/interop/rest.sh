@@ -154,6 +154,14 @@ check "www" signet "/ip service set www port=$www disabled=no"
 wait_port "$www" signetd
 equal "not without TLS" "$(curl --silent --noproxy '*' --config "$T/curl.root" --output "$T/body" --write-out '%{http_code}' "http://127.0.0.1:$www/rest/certificate")" 404
 
+# ---- a client that does not wait ----
+answers 201 PUT /certificate '{"name":"slow","common-name":"slow","key-size":"8192","custody":"file"}'
+rest POST /certificate/sign '{"numbers":"slow"}' --max-time 0.3
+equal "it has gone" "$STATUS" 000
+idle() { [ "$(ps -o stat= --ppid "$SIGNETD" | grep -c R)" = 0 ]; }
+wait_until "the command is cancelled" idle
+equal "nothing was signed" "$(get slow status)" template
+
 # ---- how long it takes ----
 cat >"$T/url" <<<"url = \"$REST/rest/certificate/web\""
 for ((i = 0; i < 200; i++)); do printf 'next\nurl = "%s/rest/certificate/web"\ncacert = "%s/web-ca.crt"\nuser = "root:%s"\nwrite-out = "%%{time_total} %%{http_code}\\n"\noutput = "/dev/null"\nnoproxy = "*"\n' "$REST" "$FILES" "$REST_PASSWORD"; done | sed 1d >"$T/many"

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,7 +24,7 @@
 #define TIMES   10000
 
 static struct worker_pool *pool;
-static int cancel_fd;
+static int client[2] = {-1, -1}; /* whoever asks, and our side */
 static pthread_t threads[THREADS];
 static size_t count;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
@@ -39,7 +39,7 @@ static void run(const char *prefix, const char *text)
 {
     json_error_t error;
     json_t *request = json_loads(text, 0, &error),
-           *answer = request != NULL ? worker_call(pool, request, cancel_fd) : NULL;
+           *answer = request != NULL ? worker_call(pool, request, client[1]) : NULL;
     char *out = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
 
     pthread_mutex_lock(&output);
@@ -95,6 +95,12 @@ static void run_times(int n, const char *text)
     printf("%lld\n", (long long)took[i * 99 / 100]);
 }
 
+static void connect_client(void)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client) != 0)
+        exit(1);
+}
+
 static void wait_all(void)
 {
     while (count > 0)
@@ -128,9 +134,10 @@ static void take_line(const char *line)
     } else if (strcmp(line, "wait") == 0) {
         wait_all();
     } else if (strcmp(line, "cancel") == 0) {
-        eventfd_write(cancel_fd, 1);
+        close(client[0]);
         wait_all();
-        eventfd_read(cancel_fd, &(eventfd_t){0});
+        close(client[1]);
+        connect_client();
     } else if (strcmp(line, "children") == 0) {
         print_children();
     } else if (strncmp(line, "pause ", 6) == 0) {
@@ -154,7 +161,7 @@ int main(int argc, char **argv)
     config.home = argv[1];
     config.idle_s = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
     config.timeout_s = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
-    cancel_fd = eventfd(0, EFD_NONBLOCK);
+    connect_client();
     pool = worker_pool_new(&config);
     if (pool == NULL)
         return 1;

@@ -337,7 +337,7 @@ static json_t *make_answer(struct remote *remote, int ok)
         if (remote->call.menu->kind == MENU_SETTINGS)
             json_object_set_new(root, "single", json_true());
     }
-    if (ok && remote->call.menu != NULL) {
+    if (ok && remote->rows == NULL && remote->call.menu != NULL) {
         json_object_set_new(root, "menu", json_string(remote->call.menu->path));
         put_numbers(root, &remote->call);
     }

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -96,6 +97,8 @@ static void job_free(struct job *job)
 {
     if (job == NULL)
         return;
+    if (job->request.gone_fd >= 0)
+        close(job->request.gone_fd);
     OPENSSL_free(job->path);
     OPENSSL_free(job->query);
     OPENSSL_free(job->address);
@@ -217,7 +220,15 @@ static char *header_of(struct evhttp_request *http, const char *name)
     return OPENSSL_strdup(value != NULL ? value : "");
 }
 
-static struct job *take(struct evhttp_request *http, const struct relay_peer *peer)
+/* libevent does not look at a connection while its request is answered. The caller closes it. */
+static int connection_of(struct evhttp_request *http)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(http);
+
+    return fcntl(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), F_DUPFD_CLOEXEC, 3);
+}
+
+static struct job *take(const struct front *front, struct evhttp_request *http, const struct relay_peer *peer)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
     const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
@@ -228,6 +239,7 @@ static struct job *take(struct evhttp_request *http, const struct relay_peer *pe
     if (job == NULL)
         return NULL;
     job->http = http;
+    job->request.gone_fd = -1;
     job->path = OPENSSL_strdup(path != NULL ? path : "/");
     job->query = OPENSSL_strdup(query != NULL ? query : "");
     job->address = OPENSSL_strdup(peer->address);
@@ -249,6 +261,7 @@ static struct job *take(struct evhttp_request *http, const struct relay_peer *pe
         .authorization = job->authorization,
         .content_type = job->content_type,
         .client_certificate = *job->certificate != '\0' ? job->certificate : NULL,
+        .gone_fd = front->config.tells_gone ? connection_of(http) : -1,
         .body = job->body,
         .body_len = len,
     };
@@ -314,7 +327,7 @@ static void on_request(struct evhttp_request *http, void *arg)
         send_status(http, 429, "Too Many Requests");
         return;
     }
-    job = take(http, &peer);
+    job = take(front, http, &peer);
     if (job == NULL) {
         send_status(http, 503, "Service Unavailable");
         return;

@@ -22,6 +22,7 @@ struct front_request {
     const char *address; /* of the client */
     const char *authorization, *content_type; /* the headers, or "" */
     const char *client_certificate; /* SHA-256 in lower case hexadecimal, of the one whose key it has; or NULL */
+    int gone_fd; /* hangs up (POLLRDHUP) once the client has gone; -1: that is not told */
     const unsigned char *body;
     size_t body_len;
 };
@@ -46,6 +47,7 @@ struct front_config {
     SSL_CTX *tls;         /* counted up; NULL: HTTP without TLS, a request a connection */
     unsigned methods;     /* bits 1 << enum front_method */
     size_t body_max;      /* bytes */
+    int tells_gone;       /* what is answered may take long: requests have a gone_fd */
     unsigned workers;
     unsigned rate; /* requests a second and client address, with bursts of ten times as many; 0: no limit */
 

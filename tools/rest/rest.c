@@ -236,11 +236,11 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
         put_error(response, strncmp(why, "Content-Type", 12) == 0 ? 415 : 400, why);
         return;
     }
-    answer = worker_call_as(rest->logins, &session, request, -1);
+    answer = worker_call_as(rest->logins, &session, request, http->gone_fd);
     /* The user has been changed since the login that is remembered: is it still one? */
     if (strcmp(worker_text(answer, "kind"), "login") == 0) {
         json_decref(answer);
-        answer = log_in(rest, http, &session, response) ? worker_call_as(rest->logins, &session, request, -1)
+        answer = log_in(rest, http, &session, response) ? worker_call_as(rest->logins, &session, request, http->gone_fd)
                                                         : NULL;
         if (answer == NULL) {
             json_decref(request);

@@ -93,6 +93,7 @@ static void *open_http(struct daemon *daemon, const char *name, const struct ser
         .tls = tls,
         .methods = tls != NULL ? METHODS_TLS : METHODS,
         .body_max = tls != NULL ? REST_BODY_MAX : SCEP_BODY_MAX,
+        .tells_gone = tls != NULL,
         .workers = tls != NULL ? WORKERS_TLS : WORKERS,
         .rate = RATE,
         .worker_new = worker_new,

@@ -123,8 +123,8 @@ static int await(struct transfer *transfer, short events)
 {
     for (;;) {
         struct pollfd fds[3] = {{.fd = transfer->child->fd, .events = events},
-                                {.fd = transfer->cancel_fds[0], .events = POLLIN | POLLRDHUP},
-                                {.fd = transfer->cancel_fds[1], .events = POLLIN | POLLRDHUP}};
+                                {.fd = transfer->cancel_fds[0], .events = POLLRDHUP},
+                                {.fd = transfer->cancel_fds[1], .events = POLLIN}};
         int64_t left = transfer->deadline - child_now();
         int n = poll(fds, 3, left > 0 ? (int)left : 0);
 

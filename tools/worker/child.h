@@ -22,9 +22,10 @@ void child_end(struct child *child, int grace_ms);
 
 enum exchange { EXCHANGE_DONE, EXCHANGE_LOST, EXCHANGE_TIMEOUT, EXCHANGE_CANCELLED };
 
-/* Sends a request and waits for the answer until the deadline (child_now), or until one of cancel_fds can be
- * read. The command is interrupted then, and the answer may still come: *text is the caller's
- * (OPENSSL_clear_free with *len + 1), or NULL. A child without an answer is of no use any more. */
+/* Sends a request and waits for the answer until the deadline (child_now), or until the first of cancel_fds
+ * hangs up, or the second can be read. The command is interrupted then, and the answer may still come: *text
+ * is the caller's (OPENSSL_clear_free with *len + 1), or NULL. A child without an answer is of no use any
+ * more. */
 enum exchange child_exchange(struct child *child, const char *request, size_t request_len, int64_t deadline,
                              const int cancel_fds[2], char **text, size_t *len);
 

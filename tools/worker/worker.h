@@ -58,8 +58,9 @@ void worker_pool_stop(struct worker_pool *pool);
 /* Nobody may be in worker_call. */
 void worker_pool_free(struct worker_pool *pool);
 
-/* Runs a request; may be called in any thread. When cancel_fd (-1: none) can be read or is closed, the client
- * has gone: the command is cancelled. Returns the answer, the caller's (json_decref); NULL: out of memory. */
+/* Runs a request; may be called in any thread. When cancel_fd (-1: none), a socket, hangs up,
+ * the client has gone: the command is cancelled. Returns the answer, the caller's (json_decref); NULL: out of
+ * memory. */
 json_t *worker_call(struct worker_pool *pool, const json_t *request, int cancel_fd);
 
 /* A text of an answer or a row; "" if it is not there. */
