@@ -400,6 +400,41 @@ static void sentences(void)
     }
 }
 
+/* ---- programs' commands ---- */
+
+static void requests(void)
+{
+    static const char *const texts[] = {
+        "{\"menu\":\"/"
+        "certificate\",\"command\":\"print\",\"query\":[\"?name=a\",\"?<days-valid=9\",\"?#&!\"],"
+        "\"proplist\":\".id,name\"}",
+        "{\"path\":[\"certificate\",\"scep-server\",\"*100\"],\"command\":\"print\"}",
+        "{\"path\":[\"certificate\",\"get\"],\"words\":{\"number\":\"a\",\"value-name\":\"name\"}}",
+        "{\"menu\":\"/certificate/scep-server\",\"command\":\"find\",\"numbers\":\"*100\"}",
+        "{\"menu\":\"/file\",\"command\":\"print\",\"numbers\":\"a,b;*1\"}",
+        "{\"menu\":\"/log\",\"command\":\"print\",\"numbers\":\"a\",\"user\":\"root\",\"stamp\":\"00\"}",
+    };
+    static const char *const https[] = {
+        "certificate\nname=x&.proplist=name,.id\n\nBasic cm9vdDpwYXNz\n",
+        "certificate/*1\n\n\nBasic cm9vdDpwYTpzcw==\n",
+        "certificate\n\napplication/json\n\n{\"name\":\"x\",\"days-valid\":1,\"trusted\":true,\"ca\":null}",
+        "certificate/print\n\napplication/json; x\n\n{\".query\":[\"name=x\",\"#!\"],\".proplist\":[\".id\"]}",
+        "file/a%2fb%00\n?.id=%2a1\n\n\n",
+    };
+    static const char methods[] = {0, 0, 3, 2, 5}; /* of enum front_method */
+    char name[16];
+    size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        snprintf(name, sizeof(name), "request%zu", i);
+        write_file("remote", name, -1, texts[i], strlen(texts[i]));
+    }
+    for (i = 0; i < sizeof(https) / sizeof(https[0]); i++) {
+        snprintf(name, sizeof(name), "http%zu", i);
+        write_file("rest", name, methods[i], https[i], strlen(https[i]));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const TPMA_OBJECT both = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_USERWITHAUTH;
@@ -428,6 +463,7 @@ int main(int argc, char **argv)
     acme();
     lines();
     sentences();
+    requests();
     scep(argv[2]);
     EVP_PKEY_free(pkey);
     return EXIT_SUCCESS;

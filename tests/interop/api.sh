@@ -11,6 +11,7 @@ rest_start
 # The one that the package of librouteros is for.
 python=/usr/bin/python3
 here=$(dirname "$0")
+export TPM_PROCESS=${TPM_PID[$TPM]}
 printf '%s' "$REST_PASSWORD" >"$T/password"
 port=$(free_port)
 librouteros() { "$python" "$here/api_librouteros.py" "$port" "$FILES/web-ca.crt" "$T/password"; }
@@ -121,6 +122,7 @@ fi
 
 # Commands that run are cancelled when it ends.
 check "a key that takes its time" signet '/certificate add name=last common-name=last custody=tpm key-size=2048'
+kill -STOP "$TPM_PROCESS"
 (timeout 60 "$python" -c "
 import sys
 sys.argv = ['', '$plain', 'plain', '$T/password']
@@ -130,4 +132,5 @@ client.send('/certificate/sign', '=number=last')
 client.is_closed()" >"$T/last.log" 2>&1) &
 sleep 0.5
 kill "$SIGNETD"
+kill -CONT "$TPM_PROCESS"
 check "it ends with status 0" wait "$SIGNETD"

@@ -119,13 +119,15 @@ for i in 1 2 3 4; do
     signs[i]="& $(request /certificate sign "\"numbers\":\"t$i\"")"
 done
 check "four templates" call "${adds[@]}"
-for i in 1 2 3; do # other programs of this machine may take the processor once, but not each time
-    check "a key in the TPM" call "${signs[i]}" "times 300 $(request /certificate print '"query":["?name=ca"]')" wait
+looks="times 300 $(request /certificate print '"query":["?name=ca"]')"
+for i in 1 2 3; do
+    check "a key in the TPM" call "$looks" "${signs[i]}" "$looks" wait
     said 'then: .*"ok":true'
-    p99=$(grep -E '^[0-9]+$' "$OUT")
-    echo "p99 of print: $p99 µs"
-    if [ "$p99" -lt 5000 ]; then break; fi
+    mapfile -t p99 < <(grep -E '^[0-9]+$' "$OUT")
+    echo "p99 of print: ${p99[0]} µs without, ${p99[1]} µs with the TPM at work"
+    if [ "${p99[1]}" -lt 5000 ]; then break; fi
 done
-[ "$p99" -lt 5000 ] || die "99 of 100 took up to $p99 µs"
+# Where other programs take the processor all the time, it takes that long without the TPM, too.
+[ "${p99[1]}" -lt 5000 ] || [ "${p99[1]}" -lt $((2 * p99[0])) ] || die "the TPM holds up print: 99 of 100 took up to ${p99[1]} µs"
 check "no more than four at once" call "${signs[@]}" "${signs[@]}" "${signs[@]}" wait
 said 'too many commands run already'

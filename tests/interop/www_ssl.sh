@@ -165,5 +165,5 @@ equal "after noise" "$(status "$url/nobody")" 404
 large=$(head -c 300000 /dev/zero | tr '\0' a)
 equal "a body that is too large" "$(status --data-binary @- "$url/ocsp" <<<"$large")" 413
 equal "a header that is too large" "$(status -H "X: ${large:0:20000}" "$url/nobody")" 400
-equal "a method that there is not" "$(status -X DELETE "$url/nobody")" 501
+equal "a method that there is not" "$(status -X DELETE "$url/nobody")" 405
 stop_it

@@ -69,34 +69,44 @@ static size_t network_of(const char *address, unsigned char out[16])
     return inet_pton(AF_INET, plain, out) == 1 ? 4 : 1;
 }
 
-static struct row *find(const struct guard *guard, struct row *rows, const char *user, const char *address,
-                        int64_t now, int64_t life)
+/* Where it is, if it is there. */
+static struct row *place_of(const struct guard *guard, struct row *rows, const char *user,
+                            const char *address, unsigned char key[16])
 {
-    unsigned char network[16], key[16];
+    unsigned char network[16];
     uint64_t hash = 14695981039346656037U ^ guard->seed, second;
-    struct row *row;
-    size_t len;
 
     if (user != NULL)
         hash = mix(hash, user, strlen(user) + 1);
-    if (address != NULL) {
-        len = network_of(address, network);
-        hash = mix(hash, network, len);
-    }
+    if (address != NULL)
+        hash = mix(hash, network, network_of(address, network));
     second = mix(hash, &guard->seed, sizeof(guard->seed));
     memcpy(key, &hash, 8);
     memcpy(key + 8, &second, 8);
-    row = &rows[second % ROWS];
+    return &rows[second % ROWS];
+}
+
+/* Its row, a new one in the place of another if need be. */
+static struct row *find(const struct guard *guard, struct row *rows, const char *user, const char *address,
+                        int64_t now, int64_t life)
+{
+    unsigned char key[16];
+    struct row *row = place_of(guard, rows, user, address, key);
+
     if (memcmp(row->key, key, sizeof(key)) != 0 || now - row->when > life) {
-        *row = (struct row){.when = now - life - 1};
+        *row = (struct row){.when = now};
         memcpy(row->key, key, sizeof(key));
     }
     return row;
 }
 
+/* Strangers who only try push nobody out. */
 int guard_knows(struct guard *guard, const char *user, const char *address, int64_t now)
 {
-    return now - find(guard, guard->known, user, address, now, KNOWN_MS)->when <= KNOWN_MS;
+    unsigned char key[16];
+    const struct row *row = place_of(guard, guard->known, user, address, key);
+
+    return memcmp(row->key, key, sizeof(key)) == 0 && now - row->when <= KNOWN_MS;
 }
 
 /* ---- the guard ---- */
