@@ -134,3 +134,4 @@ sleep 0.5
 kill "$SIGNETD"
 kill -CONT "$TPM_PROCESS"
 check "it ends with status 0" wait "$SIGNETD"
+equal "and no key is made behind it" "$(flags last)" ""
