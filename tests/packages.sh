@@ -15,7 +15,7 @@ demo=("${build[@]}" openssl curl nginx swtpm tpm2-tools)
         wrk strace sqlite3 gnutls-bin jq expect mandoc ca-certificates
         pebble python3 iproute2 util-linux xxd bind9 bind9-dnsutils knot uacme dehydrated-hook-ddns-tsig faketime
         scep strongswan-pki libstrongswan-extra-plugins certmonger
-        dnsdist openvpn hostapd eapoltest chromium)
+        dnsdist openvpn hostapd eapoltest chromium python3-librouteros)
     fuzz=("${build[@]}" clang libclang-rt-dev)
     debian13=(debootstrap git)
     bench=("${demo[@]}" tpm2-openssl binutils easy-rsa lego uacme certbot pebble scep)

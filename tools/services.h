@@ -22,6 +22,8 @@
     X(8, "api-ssl", "8729", "any")
 #define SERVICE_WWW     3
 #define SERVICE_WWW_SSL 5
+#define SERVICE_API     6
+#define SERVICE_API_SSL 8
 
 struct service {
     uint16_t port;

@@ -407,6 +407,31 @@ static void lines(void)
     }
 }
 
+/* ---- the API ---- */
+
+static void sentences(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } all[] = {
+#define SENTENCE(text) {text, sizeof(text)} /* with the zero that ends it */
+        SENTENCE("\6/login\012=name=root\020=password=secret\6.tag=a"),
+        SENTENCE("\022/certificate/print\7?name=x\7?-name=\x04?#!|\017=.proplist=name\014=count-only="),
+        SENTENCE("\020/certificate/add\013=name=a=b=c\x80\017=common-name=xx\0\7/cancel\6=tag=a"),
+        SENTENCE("\023/certificate/getall\0\5/quit"),
+        SENTENCE("\023/certificate/listen\xf0\0\0\0\2=x"),
+#undef SENTENCE
+    };
+    char name[16];
+    size_t i;
+
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        snprintf(name, sizeof(name), "sentence%zu", i);
+        write_file("api", name, 255, all[i].bytes, all[i].len);
+    }
+}
+
 /* ---- programs' commands ---- */
 
 static void requests(void)
@@ -475,6 +500,7 @@ int main(int argc, char **argv)
     imports();
     acme();
     lines();
+    sentences();
     requests();
     scep(argv[2]);
     EVP_PKEY_free(ec);

@@ -50,7 +50,11 @@ static int service_set(struct call *call, int64_t id)
 /* Those that signetd runs; NULL: it does not. */
 static const char *served_name(int64_t id)
 {
-    return id == SERVICE_WWW ? "www" : id == SERVICE_WWW_SSL ? "www-ssl" : NULL;
+    return id == SERVICE_WWW       ? "www"
+           : id == SERVICE_WWW_SSL ? "www-ssl"
+           : id == SERVICE_API     ? "api"
+           : id == SERVICE_API_SSL ? "api-ssl"
+                                   : NULL;
 }
 
 static void service_changed(struct call *call)
@@ -65,8 +69,10 @@ static void service_changed(struct call *call)
                      strcmp(call->arguments[0].text, "yes") == 0;
 
         if (name == NULL && !is_off) {
-            console_note(call->console,
-                         "not yet: the setting is kept; signetd runs nothing but www and www-ssl so far");
+            console_note(
+                call->console,
+                "not yet: the setting is kept; signetd runs nothing but www, www-ssl, api and api-ssl so "
+                "far");
             continue;
         }
         if (name == NULL || store == NULL || !service_get(store, name, &service))
@@ -83,7 +89,9 @@ static void service_changed(struct call *call)
 const struct menu menu_ip_service = {
     .path = "/ip/service",
     .kind = MENU_ITEMS,
-    .help = "the router's own services; signetd runs www and www-ssl, the others are only kept so far",
+    .help = "the router's own services; signetd runs www, www-ssl, api (for this host alone, as it has no "
+            "TLS) and "
+            "api-ssl, the others are only kept so far",
     .properties = service_properties,
     .flags = disabled_flags,
     .standard = STD_KEPT_ITEMS | STD_ENABLE,

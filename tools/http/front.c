@@ -498,46 +498,25 @@ static struct evconnlistener *make_listener(struct front *front, int fd)
     return bound != NULL ? evhttp_bound_socket_get_listener(bound) : NULL;
 }
 
-/* Sets errno. */
-static int listen_to(struct front *front, const char *address)
-{
-    int fd = listen_open(address, &front->port), reason;
-    struct evconnlistener *listener = fd >= 0 ? make_listener(front, fd) : NULL;
-
-    if (listener == NULL) {
-        reason = errno;
-        if (fd >= 0)
-            close(fd);
-        errno = reason;
-        return 0;
-    }
-    front->listeners[front->listeners_count++] = listener;
-    return 1;
-}
-
-/* Is errno of a kernel that has no IPv6? */
-static int is_without_ipv6(void)
-{
-    return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
-}
-
-/* Nobody but this host, or everybody, of whom networks_have then chooses: on IPv6 and IPv4, if the kernel has
- * both. */
-static int listen_to_all(struct front *front)
-{
-    int is_ipv6 = networks_have(front->networks, "::1");
-
-    if (!networks_are_local(front->networks))
-        return listen_to(front, "::") || (is_without_ipv6() && listen_to(front, "0.0.0.0"));
-    if ((!is_ipv6 || networks_have(front->networks, "127.0.0.1")) && !listen_to(front, "127.0.0.1"))
-        return 0;
-    return !is_ipv6 || listen_to(front, "::1") || (is_without_ipv6() && front->listeners_count > 0);
-}
-
 static int listen_at(struct front *front, const char *address)
 {
+    int fds[2], count, i, ok = 1;
+
     front->port = front->config.port;
-    if (address != NULL ? listen_to(front, address) : listen_to_all(front))
+    if (address == NULL)
+        count = listen_for(front->networks, &front->port, fds);
+    else
+        count = (fds[0] = listen_open(address, &front->port)) >= 0;
+    for (i = 0; i < count; i++) {
+        struct evconnlistener *listener = ok ? make_listener(front, fds[i]) : NULL;
+
+        ok = listener != NULL;
+        if (ok)
+            front->listeners[front->listeners_count++] = listener;
+        else
+            close(fds[i]);
+    }
+    if (count > 0 && ok)
         return 1;
     return fail(&front->config, "port %u at %s: %s%s", front->config.port,
                 address != NULL ? address : "all addresses", strerror(errno),

@@ -48,3 +48,43 @@ int listen_open(const char *address, uint16_t *port)
     errno = reason;
     return -1;
 }
+
+/* Is errno of a kernel that has no IPv6? */
+static int is_without_ipv6(void)
+{
+    return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+}
+
+static int listen_for_all(uint16_t *port)
+{
+    int fd = listen_open("::", port);
+
+    return fd >= 0 || !is_without_ipv6() ? fd : listen_open("0.0.0.0", port);
+}
+
+int listen_for(const struct networks *networks, uint16_t *port, int fds[2])
+{
+    static const char *const locals[] = {"127.0.0.1", "::1"};
+    int count = 0, i, reason;
+
+    if (!networks_are_local(networks)) {
+        fds[0] = listen_for_all(port);
+        return fds[0] >= 0;
+    }
+    for (i = 0; i < 2; i++) {
+        /* Other addresses of 127.0.0.0/8 come to the first. */
+        if (!networks_have(networks, locals[i]) && (i > 0 || networks_have(networks, "::1")))
+            continue;
+        fds[count] = listen_open(locals[i], port);
+        if (fds[count] >= 0) {
+            count++;
+        } else if (count == 0 || !is_without_ipv6()) {
+            reason = errno;
+            while (count > 0)
+                close(fds[--count]);
+            errno = reason;
+            break;
+        }
+    }
+    return count;
+}

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Runs www or www-ssl in a thread of its own; its workers have a store each. */
+/* Runs a server in a thread of its own. */
 #include "runner.h"
 
 #include "identity.h"
-#include "tools/http/front.h"
-#include "tools/page/page.h"
-#include "tools/scep/server.h"
-#include "www.h"
+#include "protocol.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -14,25 +11,16 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define WORKERS 4 /* one may wait for the TPM, one for the disk */
-/* With TLS some may also wait for commands that take long: of these run and wait no more than there are
- * worker processes. */
-#define WORKERS_TLS 6
-#define RATE        50 /* requests a second and address */
-#define ALPN        "http/1.1"
-#define METHODS     (1U << FRONT_GET | 1U << FRONT_HEAD | 1U << FRONT_POST)
-#define METHODS_TLS (METHODS | 1U << FRONT_PUT | 1U << FRONT_PATCH | 1U << FRONT_DELETE)
-
 struct runner {
     struct daemon *daemon;
     const char *name;
-    int is_tls;
-    struct front *front;
+    const struct protocol *protocol;
+    void *server;
     pthread_t thread;
     atomic_int has_ended;
 };
 
-static void on_error(void *arg, const char *text)
+void protocol_error(void *arg, const char *text)
 {
     (void)arg;
     tool_error("%s", text);
@@ -57,62 +45,12 @@ struct store_config daemon_store_config(struct daemon *daemon)
     return (struct store_config){
         .home = daemon->tool->config.home,
         .crypto = on_crypto,
-        .error = on_error,
-        .warn = on_error,
+        .error = protocol_error,
+        .warn = protocol_error,
         .progress = on_progress,
         .cache = daemon->cache,
         .arg = daemon,
     };
-}
-
-/* ---- workers ---- */
-
-struct worker {
-    struct store *store;
-    struct www *www;
-    struct rest *rest; /* NULL: not without TLS */
-};
-
-static void worker_free(void *arg)
-{
-    struct worker *worker = arg;
-
-    if (worker == NULL)
-        return;
-    www_free(worker->www);
-    store_free(worker->store);
-    OPENSSL_free(worker);
-}
-
-static void *worker_new(void *arg)
-{
-    struct runner *runner = arg;
-    struct worker *worker = OPENSSL_zalloc(sizeof(*worker));
-    struct store_config config = daemon_store_config(runner->daemon);
-
-    if (worker != NULL && (worker->store = store_open(&config)) != NULL &&
-        (worker->www = www_new(worker->store, runner->daemon->tool->crypto, runner->daemon->ocsp)) != NULL) {
-        worker->rest = runner->is_tls ? runner->daemon->rest : NULL;
-        return worker;
-    }
-    worker_free(worker);
-    return NULL;
-}
-
-static void answer(void *arg, const struct front_request *request, struct front_response *response)
-{
-    struct worker *worker = arg;
-
-    if (worker->rest != NULL && rest_is_path(request->path))
-        rest_answer(worker->rest, request, response);
-    else if (worker->rest != NULL && page_answer(request, response))
-        return;
-    else if (request->method != FRONT_GET && request->method != FRONT_HEAD && request->method != FRONT_POST)
-        response->status = 405;
-    else if (request->body_len > SCEP_BODY_MAX)
-        response->status = 413;
-    else
-        www_answer(worker->www, request, response);
 }
 
 /* ---- the thread ---- */
@@ -121,7 +59,7 @@ static void *run(void *arg)
 {
     struct runner *runner = arg;
 
-    if (!front_run(runner->front)) {
+    if (!runner->protocol->run(runner->server)) {
         tool_error("%s has ended: its workers can't work", runner->name);
         atomic_store(&runner->has_ended, 1);
         eventfd_write(runner->daemon->ended_fd, 1);
@@ -129,34 +67,27 @@ static void *run(void *arg)
     return NULL;
 }
 
-static SSL_CTX *context_of(const struct runner *runner, const struct service *service)
+static const struct protocol *protocol_of(const char *name)
 {
-    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service, ALPN);
+    return strncmp(name, "api", 3) == 0 ? &protocol_api : &protocol_http;
 }
 
-static struct front *open_front(struct runner *runner, const struct service *service)
+static SSL_CTX *context_of(const struct runner *runner, const struct service *service)
 {
-    SSL_CTX *tls = runner->is_tls ? context_of(runner, service) : NULL;
-    struct front *front = NULL;
+    return identity_context(runner->daemon->store, runner->daemon->tool->crypto, runner->name, service,
+                            runner->protocol->alpn);
+}
 
-    if (!runner->is_tls || tls != NULL)
-        front = front_new(&(struct front_config){
-            .port = service->port,
-            .networks = service->address,
-            .tls = tls,
-            .methods = runner->is_tls ? METHODS_TLS : METHODS,
-            .body_max = runner->is_tls ? REST_BODY_MAX : SCEP_BODY_MAX,
-            .tells_gone = runner->is_tls,
-            .workers = runner->is_tls ? WORKERS_TLS : WORKERS,
-            .rate = RATE,
-            .worker_new = worker_new,
-            .worker_free = worker_free,
-            .answer = answer,
-            .error = on_error,
-            .arg = runner,
-        });
+static void *open_server(struct runner *runner, const struct service *service)
+{
+    int is_tls = *service->tls_version != '\0';
+    SSL_CTX *tls = is_tls ? context_of(runner, service) : NULL;
+    void *server = NULL;
+
+    if (!is_tls || tls != NULL)
+        server = runner->protocol->open(runner->daemon, runner->name, service, tls);
     SSL_CTX_free(tls);
-    return front;
+    return server;
 }
 
 struct runner *runner_start(struct daemon *daemon, const char *name, const struct service *service)
@@ -171,18 +102,19 @@ struct runner *runner_start(struct daemon *daemon, const char *name, const struc
     }
     runner->daemon = daemon;
     runner->name = name;
-    runner->is_tls = *service->tls_version != '\0';
-    runner->front = open_front(runner, service);
+    runner->protocol = protocol_of(name);
+    runner->server = open_server(runner, service);
     /* Signals are for the main thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    ok = runner->front != NULL && pthread_create(&runner->thread, NULL, run, runner) == 0;
+    ok = runner->server != NULL && pthread_create(&runner->thread, NULL, run, runner) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (ok) {
-        fprintf(stderr, "signetd: %s at port %u\n", name, front_port(runner->front));
+        fprintf(stderr, "signetd: %s at port %u\n", name, runner->protocol->port(runner->server));
         return runner;
     }
-    front_free(runner->front);
+    if (runner->server != NULL)
+        runner->protocol->free(runner->server);
     OPENSSL_free(runner);
     return NULL;
 }
@@ -193,7 +125,7 @@ int runner_set_identity(struct runner *runner, const struct service *service)
 
     if (tls == NULL)
         return 0;
-    front_set_tls(runner->front, tls);
+    runner->protocol->set_tls(runner->server, tls);
     SSL_CTX_free(tls);
     return 1;
 }
@@ -207,8 +139,8 @@ void runner_stop(struct runner *runner)
 {
     if (runner == NULL)
         return;
-    front_stop(runner->front);
+    runner->protocol->stop(runner->server);
     pthread_join(runner->thread, NULL);
-    front_free(runner->front);
+    runner->protocol->free(runner->server);
     OPENSSL_free(runner);
 }

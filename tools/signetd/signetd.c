@@ -35,7 +35,7 @@ struct served {
     int has_failed; /* it can't be served as that says */
     int is_due;     /* and is tried again now */
 };
-#define SERVED_COUNT 2
+#define SERVED_COUNT 4
 
 struct server {
     struct daemon daemon;
@@ -341,7 +341,7 @@ static int serve_store(struct tool *tool)
         .daemon = {.tool = tool, .ended_fd = -1},
         .watch_fd = -1,
         .lock_fd = -1,
-        .served = {{.name = "www"}, {.name = "www-ssl"}},
+        .served = {{.name = "www"}, {.name = "www-ssl"}, {.name = "api"}, {.name = "api-ssl"}},
     };
     struct store_config config;
     int ok;
