@@ -235,10 +235,8 @@ TSS2_RC tpm_ec_sign(struct tpm *tpm, struct tpm_key *k, struct hw_op *op)
 {
     static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
     TPM2B_DIGEST digest;
-    const TPMT_SIG_SCHEME scheme = {
-        .scheme = TPM2_ALG_ECDSA,
-        .details.ecdsa.hashAlg = fit_digest(&k->pub.publicArea, op->in, op->in_len, &digest),
-    };
+    TPMI_ALG_HASH hash = fit_digest(&k->pub.publicArea, op->in, op->in_len, &digest);
+    const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = hash};
     TPMT_SIGNATURE *signature = NULL;
     TSS2_RC rc = Esys_Sign(tpm->esys, k->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme,
                            &no_ticket, &signature);
