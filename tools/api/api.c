@@ -56,7 +56,7 @@ static void on_opened(void *arg, struct bufferevent *bev, const char *address, c
 {
     struct api *api = arg;
 
-    sessions_open(api->sessions, bev, address, certificate);
+    sessions_open(api->sessions, bev, address, certificate, 1);
 }
 
 /* There are too many handshakes: connections wait in the kernel's queue. */
@@ -84,7 +84,7 @@ static void open_plain(struct api *api, evutil_socket_t fd, const char *address)
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-    sessions_open(api->sessions, bev, address, "");
+    sessions_open(api->sessions, bev, address, "", 0);
 }
 
 /* Without TLS from this host alone, whatever the kernel forwards to where we listen. */

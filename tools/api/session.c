@@ -5,8 +5,11 @@
  */
 #include "session.h"
 
-#include <openssl/crypto.h>
+#include <event2/bufferevent_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define LOGIN_S        10 /* until it has logged in */
 #define IDLE_S         1800
@@ -30,7 +33,7 @@ struct session {
     char address[64], certificate[65];
     struct sentence sentence;
     struct worker_session user;
-    int is_logged_in, is_logging_in;
+    int is_tls, is_logged_in, is_logging_in;
     int is_full;      /* of replies */
     int is_closing;   /* behind the last reply */
     struct job *jobs; /* the first came first */
@@ -79,14 +82,25 @@ static void set_timer(struct session *session, int seconds)
     evtimer_add(session->timer, &limit);
 }
 
-/* Nothing more is read; on_written closes. */
+/* What still comes is thrown away; on_written says that nothing more goes. To close at once would take the
+ * reply from a client that is sending: TCP answers that with a reset. */
 static void close_behind(struct session *session, const char *reason)
 {
     if (reason != NULL)
         reply_fatal(bufferevent_get_output(session->bev), reason);
     session->is_closing = 1;
-    bufferevent_disable(session->bev, EV_READ);
+    bufferevent_enable(session->bev, EV_READ);
     set_timer(session, CLOSE_S);
+}
+
+static void end_output(struct session *session)
+{
+    SSL *ssl = session->is_tls ? bufferevent_openssl_get_ssl(session->bev) : NULL;
+
+    if (ssl != NULL)
+        SSL_shutdown(ssl);
+    ERR_clear_error();
+    shutdown(bufferevent_getfd(session->bev), SHUT_WR);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -274,6 +288,8 @@ static void read_input(struct session *session)
         else if (state != SENTENCE_MORE)
             close_behind(session, state == SENTENCE_MALFORMED ? "malformed sentence" : "out of memory");
     }
+    if (session->is_closing)
+        evbuffer_drain(in, evbuffer_get_length(in));
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -290,10 +306,8 @@ static void on_written(struct bufferevent *bev, void *arg)
     if (evbuffer_get_length(bufferevent_get_output(bev)) > 0)
         return;
     if (session->is_closing) {
-        close_now(session);
-        return;
-    }
-    if (session->is_full) {
+        end_output(session);
+    } else if (session->is_full) {
         session->is_full = 0;
         bufferevent_enable(bev, EV_READ);
         send_jobs(session);
@@ -396,7 +410,7 @@ static void make_room(struct sessions *sessions)
 }
 
 void sessions_open(struct sessions *sessions, struct bufferevent *bev, const char *address,
-                   const char *certificate)
+                   const char *certificate, int is_tls)
 {
     static const struct timeval write_limit = {WRITE_S, 0};
     struct session *session = OPENSSL_zalloc(sizeof(*session));
@@ -408,6 +422,7 @@ void sessions_open(struct sessions *sessions, struct bufferevent *bev, const cha
     }
     session->sessions = sessions;
     session->bev = bev;
+    session->is_tls = is_tls;
     session->sentence.max = STRANGER_BYTES;
     OPENSSL_strlcpy(session->address, address, sizeof(session->address));
     OPENSSL_strlcpy(session->certificate, certificate, sizeof(session->certificate));

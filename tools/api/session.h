@@ -16,7 +16,7 @@ struct sessions *sessions_new(struct event_base *base);
 void sessions_set_work(struct sessions *sessions, struct work *work);
 /* A new client; bev becomes its session's. certificate: of the client, as in tools/http/tls.h. */
 void sessions_open(struct sessions *sessions, struct bufferevent *bev, const char *address,
-                   const char *certificate);
+                   const char *certificate, int is_tls);
 /* A job is done, and is freed here. */
 void session_done(struct job *job);
 /* The jobs that are with the threads stay there. */

@@ -10,8 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define THREADS 6 /* some may wait for commands that take long: of these run no more than there are workers  \
-                   */
+#define THREADS                                                                                              \
+    6 /* some may wait for commands that take long: of these run no more than there are workers              \
+       */
 
 struct queue {
     struct job *first, **last;
