@@ -152,7 +152,7 @@ static void take_line(const char *line)
 
 int main(int argc, char **argv)
 {
-    struct worker_config config = {.error = on_error, .children = 4};
+    struct worker_config config = {.program = SIGNET_PROGRAM, .error = on_error, .children = 4};
     char *line = NULL;
     size_t size = 0;
 

@@ -5,6 +5,7 @@
 #include "acme.h"
 #include "fetch.h"
 
+#include "tools/bindings/bindings.h"
 #include "tools/scep/enrolment.h"
 
 #include <openssl/bio.h>
@@ -88,6 +89,15 @@ static int run_download(struct console *console, struct managed_host *host, cons
 
 /* ---- one thing ---- */
 
+static struct bindings_host bindings_host_of(const struct managed_host *host)
+{
+    return (struct bindings_host){.store = host->store,
+                                  .error = host->error,
+                                  .progress = host->progress,
+                                  .is_cancelled = host->is_cancelled,
+                                  .arg = host->arg};
+}
+
 static int run_item(struct console *console, struct managed_host *host, const struct renewal_item *item)
 {
     int count = 0, ok = 0;
@@ -106,6 +116,13 @@ static int run_item(struct console *console, struct managed_host *host, const st
         return renewal_run_crl(host, item);
     case RENEWAL_DOWNLOAD:
         return run_download(console, host, item);
+    case RENEWAL_BINDING: {
+        struct bindings_host bindings = bindings_host_of(host);
+
+        ok = bindings_apply_one(&bindings, item->id);
+        count = 1;
+        break;
+    }
     case RENEWAL_WARNING:
         return 1;
     }
@@ -146,11 +163,12 @@ static void put_result(const struct console *console, const struct renewal_item 
 int renewal_command(struct console *console)
 {
     /* What is quick, and waits for nobody, comes first. */
-    static const enum renewal_kind order[] = {RENEWAL_CRL, RENEWAL_LOCAL, RENEWAL_SCEP, RENEWAL_DOWNLOAD,
-                                              RENEWAL_ACME};
+    static const enum renewal_kind order[] = {RENEWAL_CRL,      RENEWAL_LOCAL, RENEWAL_SCEP,
+                                              RENEWAL_DOWNLOAD, RENEWAL_ACME,  RENEWAL_BINDING};
     struct due due = {.now = (int64_t)time(NULL)};
+    struct bindings_host bindings;
     struct managed_host host;
-    int lock = acme_host_lock(console, &host), ok;
+    int lock = acme_host_lock(console, &host), ok, count = 0;
     size_t i, k;
 
     if (lock < 0)
@@ -167,6 +185,9 @@ int renewal_command(struct console *console)
             ok = ok && done;
         }
     }
+    /* Those whose CRL or trusted CAs have changed. */
+    bindings = bindings_host_of(&host);
+    ok = (console_interrupted || bindings_apply_due(&bindings, &count)) && ok;
     ok = renewal_warn(host.store, (int64_t)time(NULL)) && ok;
     due_clear(&due);
     acme_host_unlock(console, lock);

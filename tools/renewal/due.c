@@ -2,6 +2,7 @@
 /* What there is to do, and when: read from the store, as those who do it read it. */
 #include "renewal.h"
 
+#include "tools/bindings/bindings.h"
 #include "tools/scep/enrolment.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 #define DOWNLOAD_AGAIN 86400 /* of a CRL that does not say when the next one comes */
 
-const char *const renewal_kinds[] = {"acme", "scep", "local", "crl", "download", "warning"};
+const char *const renewal_kinds[] = {"acme", "scep", "local", "crl", "download", "binding", "warning"};
 
 struct look {
     struct store *store;
@@ -256,6 +257,36 @@ static int look_crl(void *arg, struct store_crl *crl)
     return !look->is_over;
 }
 
+/* ---- bindings ---- */
+
+static int look_binding(void *arg, int64_t id)
+{
+    struct look *look = arg;
+    struct binding *binding = binding_get(look->store, id);
+    int64_t wait;
+
+    if (binding == NULL) {
+        look->ok = 0;
+        return 0;
+    }
+    if (strcmp(binding->text[BINDING_STATUS], BINDING_FAILED) == 0 &&
+        strcmp(binding->text[BINDING_DISABLED], "yes") != 0) {
+        wait = strtoll(binding->text[BINDING_NEXT_TRY], NULL, 10);
+        give(look, &(struct renewal_item){
+                       .kind = RENEWAL_BINDING,
+                       .id = id,
+                       .certificate = binding->certificate,
+                       .name = binding->text[BINDING_SERVICE],
+                       .what = "apply",
+                       .due = managed_is_waiting(wait, look->now) ? wait : 0,
+                       .failures = strtoll(binding->text[BINDING_FAILURES], NULL, 10),
+                       .error = binding->text[BINDING_ERROR],
+                   });
+    }
+    binding_free(binding);
+    return !look->is_over;
+}
+
 /* ---- all ---- */
 
 static int look_warning(void *arg, const struct store_expiry *expiry)
@@ -297,6 +328,7 @@ static int look_at(struct look *look, int with_warnings)
             look->ok = 0;
     }
     return look->ok && (look->is_over || store_crl_each(look->store, look_crl, look)) &&
+           (look->is_over || (store_entry_each(look->store, BINDINGS_MENU, look_binding, look) && look->ok)) &&
            (look->is_over || !with_warnings || store_expiry_each(look->store, look_warning, look));
 }
 

@@ -55,13 +55,14 @@ enum renewal_kind {
     RENEWAL_LOCAL,
     RENEWAL_CRL,
     RENEWAL_DOWNLOAD,
+    RENEWAL_BINDING, /* one that has failed; the others follow their certificates */
     RENEWAL_WARNING
 };
-extern const char *const renewal_kinds[]; /* "acme", "scep", "local", "crl", "download", "warning" */
+extern const char *const renewal_kinds[]; /* "acme", "scep", "local", "crl", "download", "binding", "warning" */
 
 struct renewal_item {
     enum renewal_kind kind;
-    int64_t id;          /* of the entry, the CRL, or (RENEWAL_WARNING) the certificate */
+    int64_t id;          /* of the entry, the CRL, the binding, or (RENEWAL_WARNING) the certificate */
     int64_t certificate; /* 0: none, or it is gone */
     const char *name;    /* of the certificate or the CA, or the CRL's URL */
     const char *what;    /* is to be done: "renew", "obtain", "poll", "look", "deploy", "sign", … */

@@ -20,10 +20,10 @@
 extern char **environ;
 
 /* signetd is sbin/signetd, and signet bin/signet; in the build folder it is one folder up. */
-static int find_program(char path[PATH_MAX])
+int program_find(char path[PROGRAM_PATH_MAX])
 {
     static const char *const places[] = {"/../bin/signet", "/../signet"};
-    char folder[PATH_MAX - 20];
+    char folder[PROGRAM_PATH_MAX - 20];
     ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
     struct stat st;
     size_t i;
@@ -33,7 +33,7 @@ static int find_program(char path[PATH_MAX])
     folder[n] = '\0';
     *strrchr(folder, '/') = '\0';
     for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(path, PATH_MAX, "%s%s", folder, places[i]);
+        snprintf(path, PROGRAM_PATH_MAX, "%s%s", folder, places[i]);
         if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0)
             return 1;
     }
@@ -71,10 +71,10 @@ static int spawn(const char *path, const char *const *argv, pid_t *pid)
 int program_start(const struct tool *tool, const char *command, pid_t *pid)
 {
     const char *argv[] = {"signet", "--home", tool->config.home, command, NULL};
-    char path[PATH_MAX];
+    char path[PROGRAM_PATH_MAX];
     int error, fd;
 
-    if (!find_program(path))
+    if (!program_find(path))
         return -1;
     error = spawn(path, argv, pid);
     if (error != 0) {

@@ -7,6 +7,10 @@
 
 #include <sys/types.h>
 
+#define PROGRAM_PATH_MAX 4096
+
+/* Where signet is that belongs to this signetd. Returns 0 and says where it is not. */
+int program_find(char path[PROGRAM_PATH_MAX]);
 /* Starts `signet COMMAND` for the daemon's store, in a process group of its own, what it prints on our
  * standard error. Returns a descriptor that can be read from when it has ended (pidfd_open(2)), or -1 and
  * said why. */

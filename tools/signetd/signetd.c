@@ -5,6 +5,7 @@
  * each service has threads of its own.
  */
 #include "notify.h"
+#include "program.h"
 #include "runner.h"
 #include "schedule.h"
 
@@ -327,9 +328,12 @@ static void on_worker_error(void *arg, const char *text)
 
 static int open_workers(struct daemon *daemon)
 {
-    struct worker_config config = {.home = daemon->tool->config.home, .error = on_worker_error};
+    char program[PROGRAM_PATH_MAX];
 
-    daemon->workers = worker_pool_new(&config);
+    if (!program_find(program))
+        return 0;
+    daemon->workers = worker_pool_new(&(struct worker_config){
+        .home = daemon->tool->config.home, .program = program, .error = on_worker_error});
     daemon->logins = daemon->workers != NULL ? worker_logins_new(daemon->workers) : NULL;
     daemon->rest = daemon->logins != NULL ? rest_new(daemon->logins) : NULL;
     return daemon->rest != NULL;

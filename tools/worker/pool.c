@@ -35,7 +35,7 @@ struct slot {
 
 struct worker_pool {
     struct worker_config config;
-    char program[PATH_MAX];
+    char *program;
     char *home;
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* for those who wait for a child */
@@ -154,21 +154,6 @@ static void *keep(void *arg)
 
 /* ---- the pool ---- */
 
-/* In the build's folder the program that was built with this one; otherwise the installed one. */
-static int find_program(struct worker_pool *pool)
-{
-    char self[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    const char *path = pool->config.program;
-
-    if (path == NULL) {
-        self[len > 0 ? len : 0] = '\0';
-        path = strncmp(self, SIGNET_BUILD "/", strlen(SIGNET_BUILD) + 1) == 0 ? SIGNET_WORKER_BUILT
-                                                                              : SIGNET_WORKER_INSTALLED;
-    }
-    return OPENSSL_strlcpy(pool->program, path, sizeof(pool->program)) < sizeof(pool->program);
-}
-
 static int init_conditions(struct worker_pool *pool)
 {
     pthread_condattr_t attributes;
@@ -200,13 +185,15 @@ struct worker_pool *worker_pool_new(const struct worker_config *config)
         if (pool->config.timeout_s == 0)
             pool->config.timeout_s = TIMEOUT_S;
         pool->home = OPENSSL_strdup(config->home);
+        pool->program = OPENSSL_strdup(config->program);
         pool->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (pool->home != NULL && pool->stop_fd >= 0 && find_program(pool) && init_conditions(pool) &&
+        if (pool->home != NULL && pool->stop_fd >= 0 && pool->program != NULL && init_conditions(pool) &&
             pthread_create(&pool->keeper, NULL, keep, pool) == 0)
             return pool;
         if (pool->stop_fd >= 0)
             close(pool->stop_fd);
         OPENSSL_free(pool->home);
+        OPENSSL_free(pool->program);
         OPENSSL_free(pool);
     }
     config->error(config->arg, "workers: out of memory");
@@ -234,6 +221,7 @@ void worker_pool_free(struct worker_pool *pool)
     pthread_mutex_destroy(&pool->mutex);
     close(pool->stop_fd);
     OPENSSL_free(pool->home);
+    OPENSSL_free(pool->program);
     OPENSSL_free(pool);
 }
 

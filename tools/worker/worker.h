@@ -41,7 +41,7 @@ struct worker_pool;
 
 struct worker_config {
     const char *home;    /* of the store */
-    const char *program; /* signet; NULL: the one that belongs to this program */
+    const char *program; /* the path of signet */
     unsigned children;   /* at most; 0: 4. One is for what only looks */
     unsigned idle_s;     /* 0: 60 */
     unsigned timeout_s;  /* of a request; 0: 60 */
