@@ -2,6 +2,7 @@
 """Sentences of RouterOS's API byte by byte: api_raw.py PORT CA-FILE|plain PASSWORD-FILE TEST…"""
 import os
 import resource
+import select
 import signal
 import socket
 import ssl
@@ -242,6 +243,12 @@ def idle():
         if len(idlers) % 100 == 0:
             equal(f"beside {len(idlers)}", client.ask("/certificate/print", "?name=web", "=.proplist=name")[-1], ["!done"])
     Client("reader")
+    time.sleep(0.5)
+    closed = select.poll()
+    for idler in idlers:
+        closed.register(idler, select.POLLIN | select.POLLRDHUP)
+    left = 1000 - len(closed.poll(0))
+    equal(f"few are left: {left}", left <= (64 if ca_file == "plain" else 128), True)
     print(f"ok: a login beside 1,000 connections, {time.monotonic() - begin:.1f} s after the first")
 
 
