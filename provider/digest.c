@@ -3,22 +3,18 @@
  * The kernel's digests, for programs that ask for them by the property provider=signet. Off unless the
  * configuration says kernel-digests = yes.
  *
- * Without a property, OpenSSL takes the first implementation of a name that it has learnt of, whatever that
- * one's own properties are; and it learns of them in an order of providers that is nobody's choice. So these
- * are offered only after another provider's have been learnt of, for each of the names: prov_digests_query
- * has OpenSSL do that first, and offers nothing while there is no such provider.
+ * They are second to another provider's (see second.c), for each of the names, and not offered at all while
+ * there is no such provider.
  */
 #include "provider.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/params.h>
 #include <stdio.h>
 #include <string.h>
 
 struct prov_digests {
     struct prov_ctx *ctx;
-    CRYPTO_THREAD_LOCAL is_asking; /* this thread asks for what others offer */
     _Atomic int has_warned;
 };
 
@@ -161,61 +157,47 @@ struct prov_digests *prov_digests_new(struct prov_ctx *ctx)
 {
     struct prov_digests *digests = OPENSSL_zalloc(sizeof(*digests));
 
-    if (digests != NULL && CRYPTO_THREAD_init_local(&digests->is_asking, NULL)) {
+    if (digests != NULL)
         digests->ctx = ctx;
-        return digests;
-    }
-    OPENSSL_free(digests);
-    prov_raise(ctx, HW_E_INTERNAL, "out of memory for digests");
-    return NULL;
+    else
+        prov_raise(ctx, HW_E_INTERNAL, "out of memory for digests");
+    return digests;
 }
 
 void prov_digests_free(struct prov_digests *digests)
 {
-    if (digests == NULL)
-        return;
-    CRYPTO_THREAD_cleanup_local(&digests->is_asking);
     OPENSSL_free(digests);
 }
 
-/* Has OpenSSL learn of the digests that the program's other providers offer. Returns 1 if all are among them;
- * otherwise name is one that is not. */
-static int learn_of_others(struct prov_ctx *ctx, char name[16])
-{
-    OSSL_LIB_CTX *libctx = (OSSL_LIB_CTX *)ctx->get_libctx(ctx->core);
-    const OSSL_ALGORITHM *algorithm;
-    int are_there = 1;
+#define NAME_SIZE 16
 
-    ERR_set_mark();
-    for (algorithm = algorithms; are_there && algorithm->algorithm_names != NULL; algorithm++) {
+/* For prov_ask_others: arg is the name of one that is not there. */
+static int are_there(OSSL_LIB_CTX *libctx, void *arg)
+{
+    const OSSL_ALGORITHM *algorithm;
+    char *name = arg;
+    int all = 1;
+
+    for (algorithm = algorithms; all && algorithm->algorithm_names != NULL; algorithm++) {
         EVP_MD *md;
 
-        snprintf(name, 16, "%.*s", (int)strcspn(algorithm->algorithm_names, ":"), algorithm->algorithm_names);
+        snprintf(name, NAME_SIZE, "%.*s", (int)strcspn(algorithm->algorithm_names, ":"),
+                 algorithm->algorithm_names);
         md = EVP_MD_fetch(libctx, name, "provider!=signet");
-        are_there = md != NULL;
+        all = md != NULL;
         EVP_MD_free(md);
     }
-    ERR_pop_to_mark();
-    return are_there;
+    return all;
 }
 
 const OSSL_ALGORITHM *prov_digests_query(struct prov_digests *digests, int *no_cache)
 {
-    char name[16], text[128];
-    int are_second;
+    char name[NAME_SIZE], text[128];
+    int are_second = prov_ask_others(digests->ctx, are_there, name);
 
-    /* Nothing to be kept as the answer: neither in the question within the question, nor while another
-     * provider may still come. */
-    *no_cache = 1;
-    if (CRYPTO_THREAD_get_local(&digests->is_asking) != NULL ||
-        !CRYPTO_THREAD_set_local(&digests->is_asking, digests))
-        return NULL;
-    are_second = learn_of_others(digests->ctx, name);
-    CRYPTO_THREAD_set_local(&digests->is_asking, NULL);
-    if (are_second) {
-        *no_cache = 0;
-        return algorithms;
-    }
+    *no_cache = are_second <= 0;
+    if (are_second != 0)
+        return are_second > 0 ? algorithms : NULL;
     if (!atomic_exchange(&digests->has_warned, 1)) {
         snprintf(text, sizeof(text), "kernel-digests: none is offered before another provider offers %s",
                  name);

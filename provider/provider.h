@@ -129,6 +129,11 @@ unsigned char *prov_algorithm_id_ecdsa(const EVP_MD *md, size_t *len);
 
 /* ---- second.c ---- */
 
+/* Asks are_there whether the program's other providers have what ours is to be second to; it fetches from
+ * libctx, the program's, by the property provider!=signet. Returns -1 if it is this thread's own question
+ * that asks: there is nothing to offer then. Otherwise, and then too, an answer other than 1 is not to be
+ * kept, as another provider may still come. */
+int prov_ask_others(struct prov_ctx *ctx, int (*are_there)(OSSL_LIB_CTX *libctx, void *arg), void *arg);
 /* Returns algorithms when OpenSSL is to learn of them: after those of another provider's that can do what
  * ours is offered as by the same name. */
 const OSSL_ALGORITHM *prov_second(struct prov_ctx *ctx, int operation, const OSSL_ALGORITHM *algorithms,
