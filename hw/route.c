@@ -429,10 +429,11 @@ void hw_route_count(struct hw_route *route, const char *name, int ok, int64_t to
     struct stats_lane *stats = route->other;
     uint64_t old;
 
+    /* Whoever comes first, and all who come at the same time, find the same place. No lock: a fork could find
+     * it locked. */
     if (stats == NULL) {
-        pthread_mutex_lock(&route->lock);
-        stats = route->other = stats_lane(route->stats, route->count, name);
-        pthread_mutex_unlock(&route->lock);
+        stats = stats_lane(route->stats, route->count, name);
+        route->other = stats;
     }
     stats_touch(route->stats);
     if (!ok) {
