@@ -34,4 +34,7 @@ cat "$OUT"
 signet hw persist "$T/key.pem" 0x81010001 --out "$T/reference.pem" >"$OUT"
 check "mutants of a reference" "$PROGRAMS/decode_mutants" "$T/reference.pem"
 cat "$OUT"
+make_ec_key "$T/ec.pem"
+check "mutants of an EC key" "$PROGRAMS/decode_mutants" "$T/ec.pem"
+cat "$OUT"
 equal "no slot is left taken" "$(tpm_transient)" ''

@@ -10,7 +10,9 @@ ssl_conf
 make_key "$T/tpm.pem"
 genpkey "$T/sealed.pem" custody:sealed bits:2048 2>"$OUT"
 genpkey "$T/file.pem" custody:file bits:2048 2>"$OUT"
-for key in "$T/tpm.pem" "$T/sealed.pem" "signet:file=$T/file.pem"; do
+make_ec_key "$T/ec.pem"
+ALGORITHM=EC genpkey "$T/ec-sealed.pem" custody:sealed group:P-256 2>"$OUT"
+for key in "$T/tpm.pem" "$T/sealed.pem" "signet:file=$T/file.pem" "$T/ec.pem" "$T/ec-sealed.pem"; do
     check "forks in the middle of operations: ${key##*/}" "$PROGRAMS/sign_load" --forks 6 5 "$key"
     cat "$OUT"
 done
