@@ -263,6 +263,11 @@ def greedy():
             since = time.monotonic()
         except (BlockingIOError, ssl.SSLWantWriteError):
             time.sleep(0.05)
+        except (ssl.SSLError, ConnectionError):
+            client.socket.setblocking(True)
+            while (words := client.sentence())[0] != "!fatal":
+                pass
+            sys.exit(f"FAILED: the server ends it: {words}")
     equal("another is answered", other.ask("/certificate/print", "?name=web", "=.proplist=name")[-1], ["!done"])
 
 
