@@ -18,6 +18,8 @@
 
 const char *const remote_group_names[REMOTE_GROUPS + 1] = {"read", "write", "full", NULL};
 
+#define RELAYED_MIN 100 /* rows */
+
 struct remote {
     struct console *console;
     const json_t *request;
@@ -321,6 +323,21 @@ static void put_numbers(json_t *root, const struct call *call)
     json_decref(numbers);
 }
 
+/* Many rows, as one text of JSON for who hands them on as they are: taking them apart once more would take
+ * fifteen times their size. */
+static int put_text(json_t *root, const struct remote *remote)
+{
+    char *text;
+
+    if (!json_is_true(json_object_get(remote->request, "is_relayed")) || remote->item != NULL ||
+        remote->call.menu->kind == MENU_SETTINGS || json_array_size(remote->rows) < RELAYED_MIN)
+        return 0;
+    text = json_dumps(remote->rows, JSON_COMPACT);
+    json_object_set_new(root, "text", json_string(text != NULL ? text : "[]"));
+    free(text);
+    return text != NULL;
+}
+
 /* The first error knows the cause, and what was on the way there is said before it. */
 static json_t *make_answer(struct remote *remote, int ok)
 {
@@ -334,7 +351,8 @@ static json_t *make_answer(struct remote *remote, int ok)
             json_object_set_new(root, "error", json_string("failed"));
     }
     if (ok && remote->rows != NULL) {
-        json_object_set(root, "rows", remote->rows);
+        if (!put_text(root, remote))
+            json_object_set(root, "rows", remote->rows);
         if (remote->item != NULL)
             json_object_set_new(root, "item", json_true());
         if (remote->call.menu->kind == MENU_SETTINGS)

@@ -34,22 +34,29 @@ int rest_is_path(const char *path)
 
 /* ---- answers ---- */
 
-static void put(struct front_response *response, int status, const json_t *json)
+static void put_text(struct front_response *response, int status, const char *text)
 {
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-
     response->status = status;
     response->type = "application/json";
-    if (text != NULL) {
-        response->len = strlen(text);
-        response->body = OPENSSL_memdup(text, response->len);
-        OPENSSL_cleanse(text, response->len);
-        free(text);
-    }
+    response->len = strlen(text);
+    response->body = OPENSSL_memdup(text, response->len);
     if (response->body == NULL) {
-        response->status = text == NULL && json == NULL ? status : 503;
+        response->status = 503;
         response->len = 0;
     }
+}
+
+static void put(struct front_response *response, int status, const json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    if (text == NULL) {
+        response->status = 503;
+        return;
+    }
+    put_text(response, status, text);
+    OPENSSL_cleanse(text, strlen(text));
+    free(text);
 }
 
 static void put_error(struct front_response *response, int status, const char *detail)
@@ -179,6 +186,8 @@ static void put_answer(struct rest *rest, const struct worker_session *session, 
         put_object(rest, session, answer, 200, response);
     else if (method == FRONT_DELETE)
         response->status = 204;
+    else if (json_object_get(answer, "text") != NULL)
+        put_text(response, 200, worker_text(answer, "text"));
     else if (json_object_get(answer, "rows") != NULL)
         put_rows(response, 200, answer, names_item(request, answer));
     else
@@ -242,6 +251,7 @@ void rest_answer(struct rest *rest, const struct front_request *http, struct fro
         put_error(response, strncmp(why, "Content-Type", 12) == 0 ? 415 : 400, why);
         return;
     }
+    json_object_set_new(request, "is_relayed", json_true());
     answer = worker_call_as(rest->logins, &session, request, http->gone_fd);
     /* The user has been changed since the login that is remembered: is it still one? */
     if (strcmp(worker_text(answer, "kind"), "login") == 0) {

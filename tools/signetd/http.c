@@ -24,6 +24,7 @@ struct http {
 /* ---- workers ---- */
 
 struct worker {
+    struct http *http;
     struct store *store;
     struct www *www;
     struct rest *rest; /* NULL: not without TLS */
@@ -40,17 +41,31 @@ static void worker_free(void *arg)
     OPENSSL_free(worker);
 }
 
+static int open_www(struct worker *worker)
+{
+    struct daemon *daemon = worker->http->daemon;
+    struct store_config config = daemon_store_config(daemon);
+
+    if (worker->www == NULL && (worker->store = store_open(&config)) != NULL &&
+        (worker->www = www_new(worker->store, daemon->tool->crypto, daemon->ocsp)) == NULL) {
+        store_free(worker->store);
+        worker->store = NULL;
+    }
+    return worker->www != NULL;
+}
+
+/* What REST and the page ask takes no store here: with TLS one is opened when it is needed. */
 static void *worker_new(void *arg)
 {
     struct http *http = arg;
     struct worker *worker = OPENSSL_zalloc(sizeof(*worker));
-    struct store_config config = daemon_store_config(http->daemon);
 
-    if (worker != NULL && (worker->store = store_open(&config)) != NULL &&
-        (worker->www = www_new(worker->store, http->daemon->tool->crypto, http->daemon->ocsp)) != NULL) {
-        worker->rest = http->is_tls ? http->daemon->rest : NULL;
+    if (worker == NULL)
+        return NULL;
+    worker->http = http;
+    worker->rest = http->is_tls ? http->daemon->rest : NULL;
+    if (worker->rest != NULL || open_www(worker))
         return worker;
-    }
     worker_free(worker);
     return NULL;
 }
@@ -67,6 +82,8 @@ static void answer(void *arg, const struct front_request *request, struct front_
         response->status = 405;
     else if (request->body_len > SCEP_BODY_MAX)
         response->status = 413;
+    else if (!open_www(worker))
+        response->status = 503;
     else
         www_answer(worker->www, request, response);
 }
