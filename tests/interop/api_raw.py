@@ -257,9 +257,10 @@ def greedy():
     client, other = Client("root"), Client("root")
     client.socket.setblocking(False)
     ask, since = sentence("/certificate/print") * 100, time.monotonic()
+    rest = ask
     while time.monotonic() - since < 2:
         try:
-            client.socket.send(ask)
+            rest = rest[client.socket.send(rest):] or ask
             since = time.monotonic()
         except (BlockingIOError, ssl.SSLWantWriteError):
             time.sleep(0.05)
