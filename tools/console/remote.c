@@ -59,6 +59,8 @@ static int group_of_user(struct remote *remote, const char *name)
         remote->group = user.group;
         remote->console->user = name;
         remote->console->group = remote_group_names[user.group];
+    } else if (json_array_size(remote->answer.lines[ANSWER_ERROR]) > 0) {
+        fail(remote, "failed"); /* the store can't be read */
     } else {
         console_fail(remote->console, "the user has to log in anew");
     }
