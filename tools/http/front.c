@@ -2,10 +2,10 @@
 /* The HTTP server; see front.h. */
 #include "front.h"
 
+#include "job.h"
 #include "listen.h"
 #include "networks.h"
 #include "rate.h"
-#include "relay.h"
 #include "visits.h"
 
 #include <errno.h>
@@ -14,7 +14,6 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -25,26 +24,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define HEADERS_MAX     8192
-#define IDLE_S          10        /* without a byte */
-#define WAITING_MAX     256       /* requests that no worker has taken */
-#define WAITING_ADDRESS 64        /* of them from one address */
-#define IPV4            "::ffff:" /* before an IPv4 address on a socket of IPv6 */
-
-struct job {
-    struct job *next;
-    size_t turn;                 /* how many of its address waited before it */
-    struct evhttp_request *http; /* NULL: the client has gone; for the loop's thread alone */
-    struct front_request request;
-    struct front_response response;
-    char *path, *query, *address, *authorization, *content_type, *certificate;
-    unsigned char *body;
-};
-
-struct queue {
-    struct job *first, **last;
-    size_t count;
-};
+#define HEADERS_MAX 8192
+#define IDLE_S      10        /* without a byte */
+#define IPV4        "::ffff:" /* before an IPv4 address on a socket of IPv6 */
 
 struct front {
     struct front_config config;
@@ -64,52 +46,11 @@ struct front {
 
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
-    struct queue waiting, done;
+    struct job_queue waiting, done;
     int is_ending, has_failed;
     pthread_t *threads;
     unsigned threads_count;
 };
-
-/* ---- queues, with the lock held ---- */
-
-static void push(struct queue *queue, struct job *job)
-{
-    job->next = NULL;
-    *queue->last = job;
-    queue->last = &job->next;
-    queue->count++;
-}
-
-static struct job *pop(struct queue *queue)
-{
-    struct job *job = queue->first;
-
-    if (job == NULL)
-        return NULL;
-    queue->first = job->next;
-    if (queue->first == NULL)
-        queue->last = &queue->first;
-    queue->count--;
-    return job;
-}
-
-static void job_free(struct job *job)
-{
-    if (job == NULL)
-        return;
-    if (job->request.gone_fd >= 0)
-        close(job->request.gone_fd);
-    OPENSSL_free(job->path);
-    OPENSSL_free(job->query);
-    OPENSSL_free(job->address);
-    if (job->authorization != NULL)
-        OPENSSL_clear_free(job->authorization, strlen(job->authorization));
-    OPENSSL_free(job->content_type);
-    OPENSSL_free(job->certificate);
-    OPENSSL_clear_free(job->body, job->request.body_len);
-    OPENSSL_free(job->response.body);
-    OPENSSL_free(job);
-}
 
 /* ---- workers ---- */
 
@@ -118,7 +59,7 @@ static struct job *next_job(struct front *front)
     struct job *job = NULL;
 
     pthread_mutex_lock(&front->lock);
-    while (!front->is_ending && (job = pop(&front->waiting)) == NULL)
+    while (!front->is_ending && (job = front_job_pop(&front->waiting)) == NULL)
         pthread_cond_wait(&front->wake, &front->lock);
     pthread_mutex_unlock(&front->lock);
     return job;
@@ -141,7 +82,7 @@ static void *work(void *arg)
         job->response = (struct front_response){.status = 200, .type = "text/plain"};
         front->config.answer(worker, &job->request, &job->response);
         pthread_mutex_lock(&front->lock);
-        push(&front->done, job);
+        front_job_push(&front->done, job);
         pthread_mutex_unlock(&front->lock);
         eventfd_write(front->done_fd, 1);
     }
@@ -194,118 +135,6 @@ static void send_status(struct evhttp_request *http, int status, const char *rea
     evhttp_send_error(http, status, reason);
 }
 
-static enum front_method method_of(struct evhttp_request *http)
-{
-    switch (evhttp_request_get_command(http)) {
-    case EVHTTP_REQ_HEAD:
-        return FRONT_HEAD;
-    case EVHTTP_REQ_POST:
-        return FRONT_POST;
-    case EVHTTP_REQ_PUT:
-        return FRONT_PUT;
-    case EVHTTP_REQ_PATCH:
-        return FRONT_PATCH;
-    case EVHTTP_REQ_DELETE:
-        return FRONT_DELETE;
-    default:
-        return FRONT_GET;
-    }
-}
-
-/* A copy of a header, or "". */
-static char *header_of(struct evhttp_request *http, const char *name)
-{
-    const char *value = evhttp_find_header(evhttp_request_get_input_headers(http), name);
-
-    return OPENSSL_strdup(value != NULL ? value : "");
-}
-
-/* libevent does not look at a connection while its request is answered. The caller closes it. */
-static int connection_of(struct evhttp_request *http)
-{
-    struct evhttp_connection *connection = evhttp_request_get_connection(http);
-
-    return fcntl(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), F_DUPFD_CLOEXEC, 3);
-}
-
-/* Browsers say whose page it is for (W3C Fetch Metadata); those that don't yet, at least with what changes
- * something. */
-static int is_cross_site(struct evhttp_request *http)
-{
-    const struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
-    const char *site = evhttp_find_header(headers, "Sec-Fetch-Site"),
-               *origin = evhttp_find_header(headers, "Origin"), *host = evhttp_find_header(headers, "Host");
-
-    if (site != NULL)
-        return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
-    return origin != NULL &&
-           (host == NULL || strncmp(origin, "https://", 8) != 0 || OPENSSL_strcasecmp(origin + 8, host) != 0);
-}
-
-static struct job *take(const struct front *front, struct evhttp_request *http, const struct relay_peer *peer)
-{
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
-    const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
-    struct evbuffer *body = evhttp_request_get_input_buffer(http);
-    size_t len = evbuffer_get_length(body);
-    struct job *job = OPENSSL_zalloc(sizeof(*job));
-
-    if (job == NULL)
-        return NULL;
-    job->http = http;
-    job->request.gone_fd = -1;
-    job->path = OPENSSL_strdup(path != NULL ? path : "/");
-    job->query = OPENSSL_strdup(query != NULL ? query : "");
-    job->address = OPENSSL_strdup(peer->address);
-    job->authorization = header_of(http, "Authorization");
-    job->content_type = header_of(http, "Content-Type");
-    job->certificate = OPENSSL_strdup(peer->certificate);
-    job->body = OPENSSL_malloc(len + 1);
-    if (job->path == NULL || job->query == NULL || job->address == NULL || job->authorization == NULL ||
-        job->content_type == NULL || job->certificate == NULL || job->body == NULL) {
-        job_free(job);
-        return NULL;
-    }
-    evbuffer_copyout(body, job->body, len);
-    job->request = (struct front_request){
-        .method = method_of(http),
-        .path = job->path,
-        .query = job->query,
-        .address = job->address,
-        .authorization = job->authorization,
-        .content_type = job->content_type,
-        .client_certificate = *job->certificate != '\0' ? job->certificate : NULL,
-        .gone_fd = front->config.tells_gone ? connection_of(http) : -1,
-        .is_cross_site = is_cross_site(http),
-        .is_script = evhttp_find_header(evhttp_request_get_input_headers(http), "X-Requested-With") != NULL,
-        .body = job->body,
-        .body_len = len,
-    };
-    return job;
-}
-
-/* Lets it wait, if there is room for one more of its address. Addresses take turns: with a TPM of ten
- * operations a second, whoever comes behind all that one stranger has sent would wait for half a minute. With
- * the lock held. */
-static int take_place(struct front *front, struct job *job)
-{
-    struct queue *queue = &front->waiting;
-    struct job *other, **place = &queue->first;
-
-    for (other = queue->first; other != NULL; other = other->next)
-        job->turn += strcmp(other->request.address, job->request.address) == 0;
-    if (queue->count >= WAITING_MAX || job->turn >= WAITING_ADDRESS)
-        return 0;
-    while (*place != NULL && (*place)->turn <= job->turn)
-        place = &(*place)->next;
-    job->next = *place;
-    *place = job;
-    if (job->next == NULL)
-        queue->last = &job->next;
-    queue->count++;
-    return 1;
-}
-
 /* Who asks. Returns 0 if it is another process of this machine, at the socket that relays are for. */
 static int peer_of(const struct front *front, struct evhttp_connection *connection, struct relay_peer *peer)
 {
@@ -343,21 +172,21 @@ static void on_request(struct evhttp_request *http, void *arg)
         send_status(http, 429, "Too Many Requests");
         return;
     }
-    job = take(front, http, &peer);
+    job = front_job_new(http, &peer, front->config.tells_gone);
     if (job == NULL) {
         send_status(http, 503, "Service Unavailable");
         return;
     }
     visits_request(front->visits, evhttp_connection_get_bufferevent(connection));
     pthread_mutex_lock(&front->lock);
-    is_full = !take_place(front, job);
+    is_full = !front_job_wait(&front->waiting, job);
     if (!is_full) {
         evhttp_connection_set_closecb(connection, on_close, job);
         pthread_cond_signal(&front->wake);
     }
     pthread_mutex_unlock(&front->lock);
     if (is_full) {
-        job_free(job);
+        front_job_free(job);
         send_status(http, 503, "Service Unavailable");
     }
 }
@@ -423,13 +252,13 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
     eventfd_read(fd, &count);
     for (;;) {
         pthread_mutex_lock(&front->lock);
-        job = pop(&front->done);
+        job = front_job_pop(&front->done);
         pthread_mutex_unlock(&front->lock);
         if (job == NULL)
             return;
         if (job->http != NULL)
             send_answer(front, job);
-        job_free(job);
+        front_job_free(job);
     }
 }
 
@@ -590,8 +419,8 @@ struct front *front_new(const struct front_config *config)
     }
     front->config = *config;
     front->done_fd = front->stop_fd = -1;
-    front->waiting.last = &front->waiting.first;
-    front->done.last = &front->done.first;
+    front_job_queue_init(&front->waiting);
+    front_job_queue_init(&front->done);
     pthread_mutex_init(&front->lock, NULL);
     pthread_cond_init(&front->wake, NULL);
     if (!set_up(front))
@@ -666,8 +495,8 @@ void front_free(struct front *front)
     if (front->http != NULL)
         evhttp_free(front->http);
     visits_free(front->visits);
-    while ((job = pop(&front->waiting)) != NULL || (job = pop(&front->done)) != NULL)
-        job_free(job);
+    while ((job = front_job_pop(&front->waiting)) != NULL || (job = front_job_pop(&front->done)) != NULL)
+        front_job_free(job);
     if (front->done_event != NULL)
         event_free(front->done_event);
     if (front->stop_event != NULL)
