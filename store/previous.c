@@ -64,6 +64,25 @@ static struct store_cert *read_previous(struct store *store, int64_t id, X509 **
     return NULL;
 }
 
+int store_previous_is_usable(struct store *store, int64_t id)
+{
+    int is = store_previous_is_there(store, id);
+    struct store_cert *cert;
+    X509 *x509 = NULL;
+    char reason[32];
+    int64_t when;
+
+    if (is != 1)
+        return is;
+    cert = read_previous(store, id, &x509);
+    is = cert != NULL && !(store_cert_flags(store, cert) & (STORE_EXPIRED | STORE_REVOKED)) &&
+         (cert->ca == 0 || store_cert_status(store, cert->ca, X509_get0_serialNumber(x509), &when, reason) !=
+                               STORE_STATUS_REVOKED);
+    store_cert_free(cert);
+    X509_free(x509);
+    return is;
+}
+
 int store_previous_restore(struct store *store, int64_t id)
 {
     struct store_cert *cert;

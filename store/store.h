@@ -218,6 +218,8 @@ int store_renew(struct store *store, int64_t id, int new_key);
 /* Whenever a certificate is replaced (store_renew, store_enrol_install), what it was is kept, with its key,
  * until the new one is proved to work: then it is dropped. Otherwise it comes back. */
 int store_previous_is_there(struct store *store, int64_t id); /* -1: said why that is not known */
+/* Is it there, and neither over nor revoked? */
+int store_previous_is_usable(struct store *store, int64_t id);
 int store_previous_drop(struct store *store, int64_t id);
 int store_previous_restore(struct store *store, int64_t id);
 

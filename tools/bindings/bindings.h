@@ -79,6 +79,10 @@ int bindings_apply_one(struct bindings_host *host, int64_t id);
 /* All whose last try has failed, or whose files are not what they should be any more, such as after a CRL was
  * renewed. *count is the number of those that something was done for. */
 int bindings_apply_due(struct bindings_host *host, int *count);
+/* Does what answers at this address show the certificate, within a few seconds? For services without an entry;
+ * what names it for messages. */
+int bindings_prove(struct bindings_host *host, const char *what, const char *address, const char *port,
+                   int64_t certificate);
 /* Does the service show the certificate now? Writes nothing but the entry's state. */
 int bindings_verify(struct bindings_host *host, int64_t id);
 

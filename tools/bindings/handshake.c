@@ -16,6 +16,7 @@
 
 #define PAUSE_MS   100
 #define CONNECT_MS 3000
+#define PROVE_MS   8000
 /* Old workers may still take connections while new ones start: it has to be shown so often in a row,
  * with pauses. */
 #define TIMES 3
@@ -165,4 +166,17 @@ int handshake_shows(const char *host, const char *port, const char *name, const 
     if (times < TIMES && ctx != NULL && cancel->is_cancelled(cancel->arg))
         snprintf(why, size, "interrupted");
     return times == TIMES;
+}
+
+int bindings_prove(struct bindings_host *host, const char *what, const char *address, const char *port,
+                   int64_t certificate)
+{
+    struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.id = certificate});
+    char why[WHY_MAX] = "it is not there any more";
+    int ok =
+        cert != NULL && cert->der != NULL &&
+        handshake_shows(address, port, address, cert->der, cert->der_len, PROVE_MS, host, why, sizeof(why));
+
+    store_cert_free(cert);
+    return ok || bindings_raise(host, "%s does not show its certificate: %s", what, why);
 }

@@ -77,11 +77,14 @@ int relay_find(const struct relays *relays, evutil_socket_t fd, struct relay_pee
 {
     unsigned char name[NAME_MAX_LEN];
     struct sockaddr_un address;
-    socklen_t len = sizeof(address);
+    socklen_t len = sizeof(address), who_len = sizeof(struct ucred);
     const struct relay *relay;
+    struct ucred who;
     size_t name_len;
 
-    if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
+    /* A name that one of ours had may be another process's by now. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) != 0 || who.pid != getpid() ||
+        getpeername(fd, (struct sockaddr *)&address, &len) != 0)
         return 0;
     name_len = take_name(&address, len, name);
     for (relay = relays->newest; relay != NULL; relay = relay->next) {
@@ -166,6 +169,7 @@ static void close_client(struct relay *relay)
 
     bufferevent_free(relay->server);
     relay->server = NULL;
+    relay->name_len = 0;
     relay->closed = time(NULL);
     SSL_shutdown(bufferevent_openssl_get_ssl(relay->client));
     shutdown(bufferevent_getfd(relay->client), SHUT_WR);

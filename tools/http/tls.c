@@ -19,11 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ADDRESS_SIZE   64 /* of IPv6, with the name of an interface */
-#define THREADS        4  /* a TPM answers one at a time; keys in files use all processors of a router */
-#define HANDSHAKE_S    10 /* for all of it */
-#define HANDSHAKES_MAX 128
-#define HANDSHAKES_OK  96 /* beyond these the oldest that waits for its client makes room */
+#define ADDRESS_SIZE       64 /* of IPv6, with the name of an interface */
+#define THREADS            4  /* a TPM answers one at a time; keys in files use all processors of a router */
+#define HANDSHAKE_S        10 /* for all of it */
+#define HANDSHAKES_MAX     128
+#define HANDSHAKES_ADDRESS 32 /* of one address */
+#define HANDSHAKES_OK      96 /* beyond these the oldest that waits for its client makes room */
 
 struct handshake {
     struct tls *tls;
@@ -32,7 +33,9 @@ struct handshake {
     struct event *ready;
     char address[ADDRESS_SIZE];
     double until;
+    double since;       /* it is with a thread, or waits for one */
     int is_with_thread; /* which alone may touch ssl then */
+    int has_signed;     /* what is left takes no private key, as all key exchanges are ephemeral */
     int error;          /* of SSL_get_error */
     struct handshake *next, *prev;
     struct handshake *queued; /* the one behind it */
@@ -184,6 +187,7 @@ static void hand_on(struct handshake *handshake)
     }
     fingerprint_of(handshake->ssl, certificate);
     OPENSSL_strlcpy(address, handshake->address, sizeof(address));
+    SSL_set_msg_callback(handshake->ssl, NULL);
     forget(handshake);
     tls->config.opened(tls->config.arg, bev, address, certificate);
 }
@@ -215,14 +219,6 @@ static void go_on(struct handshake *handshake)
         drop(handshake);
 }
 
-/* Has the server signed? What is left takes no private key, as all key exchanges are ephemeral. */
-static int has_signed(const SSL *ssl)
-{
-    OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
-
-    return state == TLS_ST_SW_FINISHED || state == TLS_ST_SW_SRVR_DONE;
-}
-
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct handshake *handshake = arg;
@@ -233,12 +229,13 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         drop(handshake);
         return;
     }
-    if (has_signed(handshake->ssl)) {
+    if (handshake->has_signed) {
         step(handshake);
         go_on(handshake);
         return;
     }
     handshake->is_with_thread = 1;
+    handshake->since = now_s();
     pthread_mutex_lock(&tls->lock);
     push(&tls->waiting, handshake);
     pthread_cond_signal(&tls->wake);
@@ -260,6 +257,8 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
         if (handshake == NULL)
             return;
         handshake->is_with_thread = 0;
+        /* The client's time is its own: others' signatures do not count. */
+        handshake->until += now_s() - handshake->since;
         go_on(handshake);
     }
 }
@@ -275,7 +274,34 @@ static void make_room(struct tls *tls)
         drop(handshake);
 }
 
-static SSL *new_ssl(struct tls *tls, evutil_socket_t fd)
+/* In the server's flight, its signature comes before its Finished; of a session that is resumed there is only
+ * that. */
+static void on_message(int is_sent, int version, int type, const void *message, size_t len, SSL *ssl,
+                       void *arg)
+{
+    const unsigned char *kind = message;
+    struct handshake *handshake = arg;
+
+    (void)version;
+    (void)ssl;
+    if (is_sent && type == SSL3_RT_HANDSHAKE && len > 0 &&
+        (*kind == SSL3_MT_CERTIFICATE_VERIFY || *kind == SSL3_MT_SERVER_KEY_EXCHANGE ||
+         *kind == SSL3_MT_FINISHED))
+        handshake->has_signed = 1;
+}
+
+/* How many handshakes of the address are under way. */
+static unsigned count_of(const struct tls *tls, const char *address)
+{
+    const struct handshake *handshake;
+    unsigned n = 0;
+
+    for (handshake = tls->newest; handshake != NULL; handshake = handshake->next)
+        n += strcmp(handshake->address, address) == 0;
+    return n;
+}
+
+static SSL *new_ssl(struct tls *tls, struct handshake *handshake, evutil_socket_t fd)
 {
     SSL *ssl;
 
@@ -284,6 +310,8 @@ static SSL *new_ssl(struct tls *tls, evutil_socket_t fd)
     pthread_mutex_unlock(&tls->lock);
     if (ssl != NULL && SSL_set_fd(ssl, fd)) {
         SSL_set_accept_state(ssl);
+        SSL_set_msg_callback(ssl, on_message);
+        SSL_set_msg_callback_arg(ssl, handshake);
         return ssl;
     }
     SSL_free(ssl);
@@ -293,12 +321,15 @@ static SSL *new_ssl(struct tls *tls, evutil_socket_t fd)
 
 void tls_accept(struct tls *tls, evutil_socket_t fd, const char *address)
 {
-    struct handshake *handshake = OPENSSL_zalloc(sizeof(*handshake));
+    struct handshake *handshake = NULL;
     int yes = 1;
 
+    /* One address does not keep the TPM from all others. */
+    if (count_of(tls, address) < HANDSHAKES_ADDRESS)
+        handshake = OPENSSL_zalloc(sizeof(*handshake));
     if (handshake == NULL ||
         (handshake->ready = event_new(tls->config.base, fd, EV_READ, on_ready, handshake)) == NULL ||
-        (handshake->ssl = new_ssl(tls, fd)) == NULL) {
+        (handshake->ssl = new_ssl(tls, handshake, fd)) == NULL) {
         if (handshake != NULL && handshake->ready != NULL)
             event_free(handshake->ready);
         OPENSSL_free(handshake);

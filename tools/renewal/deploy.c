@@ -235,7 +235,7 @@ int renewal_deploy(struct managed_host *host, const char *entry, int64_t certifi
     }
     ok = !renewal_deploy_is_due(host->store, entry, deploy.cert);
     if (!ok) {
-        int is_replaced = store_previous_is_there(host->store, certificate) == 1;
+        int is_replaced = store_previous_is_usable(host->store, certificate) == 1;
 
         ok = give_files(&deploy);
         if (!ok && host->is_cancelled(host->arg)) /* which does not mean that it failed: it is due again */
@@ -244,6 +244,8 @@ int renewal_deploy(struct managed_host *host, const char *entry, int64_t certifi
             note_failure(&deploy);
         else if (renewal_prove(host, certificate))
             ok = note_done(&deploy);
+        else if (host->is_cancelled(host->arg))
+            ok = 0;
         else if (is_replaced)
             ok = put_back(&deploy);
         else if (!(ok = raise_deploy(&deploy, ERROR "no service that is bound to it has served it")))

@@ -328,7 +328,8 @@ static int look_at(struct look *look, int with_warnings)
             look->ok = 0;
     }
     return look->ok && (look->is_over || store_crl_each(look->store, look_crl, look)) &&
-           (look->is_over || (store_entry_each(look->store, BINDINGS_MENU, look_binding, look) && look->ok)) &&
+           (look->is_over ||
+            (store_entry_each(look->store, BINDINGS_MENU, look_binding, look) && look->ok)) &&
            (look->is_over || !with_warnings || store_expiry_each(look->store, look_warning, look));
 }
 

@@ -1,8 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where renewal meets the bindings of services. */
+/* Where renewal meets those who serve a certificate: the bindings of services, and this router's own. */
 #include "renewal.h"
 
 #include "tools/bindings/bindings.h"
+#include "tools/http/networks.h"
+#include "tools/services.h"
+
+#include <stdio.h>
+
+/* Can this process ask it what it shows? Whom it is not for, it does not answer. */
+static int is_for_loopback(const struct service *service)
+{
+    struct networks *networks = networks_new(service->address);
+    int is = networks != NULL && networks_have(networks, "127.0.0.1");
+
+    networks_free(networks);
+    return is;
+}
+
+static int prove_own(struct bindings_host *host, const char *name, int64_t certificate)
+{
+    struct service service;
+    char port[8];
+    int ok = 1;
+
+    if (!service_get(host->store, name, &service))
+        return 0;
+    if (service.is_enabled && service.certificate == certificate && is_for_loopback(&service) &&
+        service_is_served(host->store, name)) {
+        snprintf(port, sizeof(port), "%u", service.port);
+        ok = bindings_prove(host, name, "127.0.0.1", port, certificate);
+    }
+    service_clear(&service);
+    return ok;
+}
 
 int renewal_prove(struct managed_host *host, int64_t certificate)
 {
@@ -14,5 +45,6 @@ int renewal_prove(struct managed_host *host, int64_t certificate)
         .arg = host->arg,
     };
 
-    return bindings_apply(&bindings, certificate);
+    return prove_own(&bindings, "www-ssl", certificate) && prove_own(&bindings, "api-ssl", certificate) &&
+           bindings_apply(&bindings, certificate);
 }
