@@ -67,5 +67,18 @@ check "nobody may" signet '/system metrics set address=""'
 equal "nor then" "$(status "$url")" 404
 check "this host again" signet '/system metrics set address=127.0.0.1'
 equal "metrics again" "$(status "$url")" 200
+
+# ---- services are asked: that signetd runs does not say that they are served ----
+check "www-ssl without a certificate" signet "/ip service set www-ssl port=$(free_port) disabled=no"
+refused "it needs one" signet status
+said 'www-ssl has no certificate'
+check "off" signet '/ip service disable www-ssl'
+spawn other perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]) or die; sleep 60' "$(free_port)"
+other=$SPAWNED
+taken=$(tr '\0' ' ' <"/proc/$other/cmdline" | awk '{ print $NF }')
+wait_port "$taken" "another program"
+check "a port that another program has" signet "/certificate add name=shown common-name=shown subject-alt-name=IP:127.0.0.1 custody=file key-size=prime256v1; /certificate sign shown; /ip service set www-ssl port=$taken certificate=shown disabled=no"
+refused "it is not served" signet status
+said 'www-ssl does not show its certificate'
 kill "$SIGNETD"
 check "signetd ends with status 0" wait "$SIGNETD"

@@ -79,10 +79,10 @@ int bindings_apply_one(struct bindings_host *host, int64_t id);
 /* All whose last try has failed, or whose files are not what they should be any more, such as after a CRL was
  * renewed. *count is the number of those that something was done for. */
 int bindings_apply_due(struct bindings_host *host, int *count);
-/* Does what answers at this address show the certificate, within a few seconds? For services without an entry;
- * what names it for messages. */
+/* Does what answers at this address show the certificate, within so many milliseconds? For services without an
+ * entry; what names it for messages. certificate 0: it has no TLS, and only has to answer. */
 int bindings_prove(struct bindings_host *host, const char *what, const char *address, const char *port,
-                   int64_t certificate);
+                   int64_t certificate, int timeout_ms);
 /* Does the service show the certificate now? Writes nothing but the entry's state. */
 int bindings_verify(struct bindings_host *host, int64_t id);
 

@@ -16,7 +16,6 @@
 
 #define PAUSE_MS   100
 #define CONNECT_MS 3000
-#define PROVE_MS   8000
 /* Old workers may still take connections while new ones start: it has to be shown so often in a row,
  * with pauses. */
 #define TIMES 3
@@ -169,14 +168,19 @@ int handshake_shows(const char *host, const char *port, const char *name, const 
 }
 
 int bindings_prove(struct bindings_host *host, const char *what, const char *address, const char *port,
-                   int64_t certificate)
+                   int64_t certificate, int timeout_ms)
 {
-    struct store_cert *cert = store_cert_get(host->store, &(struct store_query){.id = certificate});
-    char why[WHY_MAX] = "it is not there any more";
-    int ok =
-        cert != NULL && cert->der != NULL &&
-        handshake_shows(address, port, address, cert->der, cert->der_len, PROVE_MS, host, why, sizeof(why));
+    struct store_cert *cert = NULL;
+    char why[WHY_MAX] = "its certificate is not there any more";
+    int ok;
 
+    if (certificate == 0)
+        return handshake_can_connect(address, port, CONNECT_MS) ||
+               bindings_raise(host, "%s does not answer at port %s", what, port);
+    cert = store_cert_get(host->store, &(struct store_query){.id = certificate});
+    ok =
+        cert != NULL && cert->der != NULL &&
+        handshake_shows(address, port, address, cert->der, cert->der_len, timeout_ms, host, why, sizeof(why));
     store_cert_free(cert);
     return ok || bindings_raise(host, "%s does not show its certificate: %s", what, why);
 }

@@ -36,23 +36,54 @@ static void attend(struct status *status, const char *format, ...)
 
 /* ---- what there is ---- */
 
+static void on_refusal(void *arg, const char *text)
+{
+    attend(arg, "%s", text);
+}
+
+static void on_progress(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
+static int is_interrupted(void *arg)
+{
+    (void)arg;
+    return console_interrupted;
+}
+
+/* Asked like any client: that signetd runs does not say that it has the port, or can use the key. */
+static int is_served(struct status *status, const char *name, const struct service *service)
+{
+    struct bindings_host host = {.store = status->store,
+                                 .error = on_refusal,
+                                 .progress = on_progress,
+                                 .is_cancelled = is_interrupted,
+                                 .arg = status};
+
+    if (!status->is_running)
+        attend(status, "%s is enabled, and signetd does not run", name);
+    else if (*service->tls_version != '\0' && service->certificate == 0)
+        attend(status, "%s has no certificate: /ip service set %s certificate=…", name, name);
+    else
+        return renewal_ask_service(&host, name, service, 0);
+    return 0;
+}
+
 static void take_services(struct status *status)
 {
     size_t i;
 
     for (i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
         struct service service;
-        int is_served;
 
         if (!service_get(status->store, services[i], &service))
             continue;
-        is_served = service.is_enabled && status->is_running;
-        if (service.is_enabled) {
-            json_array_append_new(status->services, json_pack("{s:s, s:i, s:b}", "name", services[i], "port",
-                                                              (int)service.port, "served", is_served));
-            if (!is_served)
-                attend(status, "%s is enabled, and signetd does not run", services[i]);
-        }
+        if (service.is_enabled)
+            json_array_append_new(status->services,
+                                  json_pack("{s:s, s:i, s:b}", "name", services[i], "port", (int)service.port,
+                                            "served", is_served(status, services[i], &service)));
         service_clear(&service);
     }
 }

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define PROVE_MS 8000
+
 /* Can this process ask it what it shows? Whom it is not for, it does not answer. */
 static int is_for_loopback(const struct service *service)
 {
@@ -18,19 +20,27 @@ static int is_for_loopback(const struct service *service)
     return is;
 }
 
+int renewal_ask_service(struct bindings_host *host, const char *name, const struct service *service,
+                        int timeout_ms)
+{
+    char port[8];
+
+    if (!is_for_loopback(service))
+        return 1;
+    snprintf(port, sizeof(port), "%u", service->port);
+    return bindings_prove(host, name, "127.0.0.1", port,
+                          *service->tls_version != '\0' ? service->certificate : 0, timeout_ms);
+}
+
 static int prove_own(struct bindings_host *host, const char *name, int64_t certificate)
 {
     struct service service;
-    char port[8];
     int ok = 1;
 
     if (!service_get(host->store, name, &service))
         return 0;
-    if (service.is_enabled && service.certificate == certificate && is_for_loopback(&service) &&
-        service_is_served(host->store, name)) {
-        snprintf(port, sizeof(port), "%u", service.port);
-        ok = bindings_prove(host, name, "127.0.0.1", port, certificate);
-    }
+    if (service.is_enabled && service.certificate == certificate && service_is_served(host->store, name))
+        ok = renewal_ask_service(host, name, &service, PROVE_MS);
     service_clear(&service);
     return ok;
 }

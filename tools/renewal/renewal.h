@@ -17,6 +17,8 @@
 
 #include "store/store.h"
 #include "tools/acme/managed.h" /* the host, the lock and the times are the same for all */
+#include "tools/bindings/bindings.h"
+#include "tools/services.h"
 
 #define RENEWAL_MENU            "/certificate/renewal"
 #define RENEWAL_PERCENT         "66"
@@ -58,7 +60,8 @@ enum renewal_kind {
     RENEWAL_BINDING, /* one that has failed; the others follow their certificates */
     RENEWAL_WARNING
 };
-extern const char *const renewal_kinds[]; /* "acme", "scep", "local", "crl", "download", "binding", "warning" */
+extern const char
+    *const renewal_kinds[]; /* "acme", "scep", "local", "crl", "download", "binding", "warning" */
 
 struct renewal_item {
     enum renewal_kind kind;
@@ -118,6 +121,10 @@ int renewal_deploy_is_due(struct store *store, const char *entry, const struct s
 
 /* Has the services that are bound to a certificate serve it. 0: they do not, and serve the one before. */
 int renewal_prove(struct managed_host *host, int64_t certificate);
+/* Does one of this router's own services answer, and show its certificate? 1, too, if it is not for this
+ * host. */
+int renewal_ask_service(struct bindings_host *host, const char *name, const struct service *service,
+                        int timeout_ms);
 
 /* ---- metrics.c ---- */
 
