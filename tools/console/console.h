@@ -44,6 +44,7 @@ enum {
     PROP_QUIET = 1 << 4,  /* detail leaves it out while it is empty */
     PROP_HIDDEN = 1 << 5, /* over the network only the group full sees it */
     PROP_FULL = 1 << 6,   /* over the network only the group full may give it: it runs or reveals something */
+    PROP_WHOLE = 1 << 7,  /* of an enumeration: no beginning will do */
 };
 #define PROP_BOTH (PROP_ADD | PROP_SET)
 

@@ -12,7 +12,7 @@ static const struct flag disabled_flags[] = {{'X', "disabled", 1}, {0, NULL, 0}}
 
 static const struct property properties[] = {
     {"name", TYPE_TEXT, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, NULL, 0, 0, NULL, "who it is", 0},
-    {"group", TYPE_ENUM, PROP_BOTH | PROP_COLUMN | PROP_NEEDED, remote_group_names, 0, 0, NULL,
+    {"group", TYPE_ENUM, PROP_BOTH | PROP_COLUMN | PROP_NEEDED | PROP_WHOLE, remote_group_names, 0, 0, NULL,
      "read: looks, and sees no secrets; write: changes; full: also what runs programs, reveals keys or "
      "changes "
      "users",
@@ -114,9 +114,39 @@ static int set_kept(struct call *call, int64_t *id)
     return kept_set(call, *id);
 }
 
+/* Who may do what is what an audit asks first. */
+static int log_change(struct call *call, const char *name, const char *what, const char *group)
+{
+    return store_log(call->console->store, "system,info", "user %s %s%s%s by %s", name, what,
+                     group != NULL ? ", group " : "", group != NULL ? group : "",
+                     call->console->user != NULL ? call->console->user : "the console");
+}
+
+static int add_logged(struct call *call, int64_t *id)
+{
+    return add(call, id) && log_change(call, call_text(call, "name"), "added", call_text(call, "group"));
+}
+
 static int set(struct call *call, int64_t id)
 {
-    return check(call, id) && keep(call, &id, set_kept);
+    struct user user = {0};
+    int ok = check(call, id) && keep(call, &id, set_kept);
+
+    if (ok)
+        ok = user_get(call->console, id, &user) &&
+             log_change(call, user.name, "changed", remote_group_names[user.group]);
+    user_clear(&user);
+    return ok;
+}
+
+static int remove_user(struct call *call, int64_t id)
+{
+    struct user user = {0};
+    int is_known = user_get(call->console, id, &user);
+    int ok = kept_remove(call, id) && (!is_known || log_change(call, user.name, "removed", NULL));
+
+    user_clear(&user);
+    return ok;
 }
 
 const struct menu menu_user = {
@@ -131,9 +161,9 @@ const struct menu menu_user = {
     .count = items_count,
     .item_flags = kept_flags,
     .value = value,
-    .add = add,
+    .add = add_logged,
     .set = set,
-    .remove = kept_remove,
+    .remove = remove_user,
 };
 
 /* ---- /user active ---- */

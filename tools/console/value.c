@@ -149,7 +149,7 @@ int value_check(struct console *console, const struct property *property, const 
         break;
     case TYPE_ENUM:
         value = find_value(property->values, text, strlen(text));
-        if (value == NULL)
+        if (value == NULL || ((property->flags & PROP_WHOLE) && strcmp(value, text) != 0))
             return no_match(console, property, text, strlen(text));
         break;
     case TYPE_LIST:
