@@ -27,7 +27,11 @@ faults() {
 # The counters of a process are gone with it: this one keeps its own.
 session s "$T/key.pem"
 counts() { count afalg "$1" "${SESSION_PID[s]}"; }
-ask s "sign 50"
+# Whichever lane is sooner gets the next one: where the silicon's process has to wait for a processor, that is mostly the CPU.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    ask s "sign 50"
+    if (($(counts operations) > 10)); then break; fi
+done
 more "the accelerator is used" "$(counts operations)" 10
 breaker() { signet hw print stats | grep -q "pid=${SESSION_PID[s]} .*lane=afalg.*breaker=$1"; }
 # It may stay open for 30 seconds.
