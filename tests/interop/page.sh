@@ -25,6 +25,7 @@ check "a hostile name" signet "/certificate add name=\"$hostile\" common-name=\"
 check "users" signet '/user add name=admin group=full password=correct-horse; /user add name=guest group=read password=only-looking'
 www=$(free_port)
 check "services" signet "/ip service set www-ssl port=$PORT certificate=router disabled=no address=127.0.0.0/8; /ip service set www port=$www disabled=no address=127.0.0.0/8"
+check "a binding" signet '/certificate binding add certificate=router service=nginx disabled=yes'
 check "a SCEP server" signet '/certificate scep-server add ca-cert=ca path=/scep/ disabled=no'
 mkdir "$T/stats"
 SIGNET_STATS_DIRECTORY=$T/stats spawn signetd "$program"

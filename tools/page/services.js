@@ -34,10 +34,31 @@ async function toggle(row, reload) {
   }, `${row.name} is ${isOff(row) ? 'enabled' : 'disabled'}.`);
 }
 
+const state = row => row.status === 'served' ? 'on' : row.status === 'failed' ? 'bad' : 'off';
+
+// What other services of this machine are given: /certificate/binding.
+function bindings(rows, certificates, reload) {
+  const look = row => attempt(async () => {
+    try {
+      await run('certificate/binding/verify', { numbers: row['.id'] });
+    } finally {
+      await reload();
+    }
+  }, `${row.service} serves ${row.certificate}.`);
+  const actions = row => h('div', { class: 'actions' },
+    button('Verify', () => look(row), { 'aria-label': `Verify ${row.service} ${row['.id']}`, 'data-key': 'verify ' + row['.id'] }));
+  const what = row => h('span', { class: 'shown' }, h('span', {}, row.certificate || 'none'),
+    certificates.some(one => one.name === row.certificate) ? expiry(certificates.find(one => one.name === row.certificate)) : '');
+  return h('section', { class: 'card', 'aria-label': 'Bindings' }, rows.length === 0 ? h('p', { class: 'quiet' }, 'No other service is given a certificate: /certificate binding add in the console.') :
+    table('Bindings', ['Service', 'State', 'Certificate', 'Since', 'What failed', ...(may('write') ? [''] : [])], rows.map(row => [
+      row.service, h('span', { class: `tag ${state(row)}` }, row.disabled === 'true' || row.disabled === 'yes' ? 'disabled' : row.status || 'not tried'), what(row), row['served-since'] ?? '',
+      row['last-error'] ?? '', ...(may('write') ? [actions(row)] : [])])));
+}
+
 export async function services(main) {
   const place = h('div', { class: 'cards' });
   const reload = async () => {
-    const [rows, certificates] = await Promise.all([list('ip/service'),
+    const [rows, bound, certificates] = await Promise.all([list('ip/service'), list('certificate/binding'),
       list('certificate', ['name', 'status', 'private-key', 'expired', 'revoked', 'invalid-before', 'invalid-after', 'expires-after'])]);
     const find = name => certificates.find(one => one.name === name);
     const shown = row => !isTls(row) ? h('span', { class: 'quiet' }, 'no TLS') : find(row.certificate) ?
@@ -49,7 +70,7 @@ export async function services(main) {
       ['Service', 'State', 'Port', 'Networks', 'Certificate', 'TLS', ...(may('write') ? [''] : [])],
       rows.toSorted((a, b) => isOff(a) - isOff(b) || isTls(b) - isTls(a)).map(row => [
         row.name, h('span', { class: `tag ${isOff(row) ? 'off' : 'on'}` }, isOff(row) ? 'disabled' : 'enabled'), row.port, row.address || 'all', shown(row),
-        isTls(row) ? row['tls-version'] : '', ...(may('write') ? [actions(row)] : [])]))));
+        isTls(row) ? row['tls-version'] : '', ...(may('write') ? [actions(row)] : [])]))), bindings(bound, certificates, reload));
   };
   await reload();
   main.replaceChildren(h('div', { class: 'bar' }, heading('Services'), h('div', { class: 'actions' }, button('Refresh', () => attempt(reload), { symbol: 'again' }))), place);
