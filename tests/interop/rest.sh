@@ -99,6 +99,33 @@ has '[.[].name] | index("in.crt") != null and index("in.key") == null'
 answers 400 POST /certificate/add-scep '{"template":"none-such","scep-url":"http://127.0.0.1:1/scep","challenge-password":"x","refresh":"yes"}'
 
 # ---- groups ----
+answers 200 PATCH /certificate/web '{"deploy-environment":"TOKEN=a-secret","deploy-arguments":"--key=a-secret","deploy-hook":"/bin/true"}'
+answers 201 PUT /certificate/binding '{"certificate":"web","service":"nginx","parameters":"folder=/a-folder","disabled":"yes"}'
+with_acme() { # nobody answers there, and what is given is kept; one at a time works on such certificates
+    rest POST /certificate/add-acme '{"name":"acme","domain-names":"a.example","directory-url":"https://127.0.0.1:1/","deploy-environment":"TOKEN=a-secret","deploy-arguments":"--key=a-secret","deploy-hook":"/bin/true","hook":"/bin/true","webroot":"/a-folder"}'
+    [ "$(signet '/certificate acme print count-only')" = 1 ]
+}
+wait_until "an ACME entry" with_acme
+hidden='/certificate/web /certificate/renewal /certificate/acme'
+for path in $hidden; do
+    answers 200 GET "$path"
+    grep -q a-secret "$BODY" || die "full does not see what it has given"
+done
+answers 200 GET /certificate/binding
+has '.[0].parameters == "folder=/a-folder"'
+for REST_USER in reader writer; do
+    for path in $hidden; do
+        answers 200 GET "$path"
+        if grep -q a-secret "$BODY"; then die "$REST_USER sees it in $path"; fi
+    done
+    answers 200 GET /certificate/binding
+    has '.[0] | has("parameters") | not'
+    answers 200 GET '/certificate/renewal?deploy-environment=TOKEN%3da-secret'
+    has '. == []'
+    for name in deploy-environment deploy-arguments; do
+        answers 403 POST /certificate/get "{\"numbers\":\"web\",\"value-name\":\"$name\"}"
+    done
+done
 REST_USER=reader
 answers 200 GET /certificate/web
 answers 403 DELETE /certificate/web
