@@ -141,6 +141,21 @@ answers 403 POST /user/add '{"name":"x","group":"full","password":"12345678"}'
 answers 403 POST /certificate/add-acme '{"domain-names":"a.example","deploy-hook":"/bin/sh"}'
 answers 200 GET /file
 has '[.[] | has("contents")] | any | not'
+# Taking away what full has given changes what runs, too.
+answers 403 PATCH /certificate/web '{"deploy-hook":""}'
+answers 200 GET /certificate/renewal
+answers 403 PATCH "/certificate/renewal/$(jq -r '.[0][".id"]' "$BODY")" '{"deploy-hook":""}'
+answers 200 GET /certificate/acme
+acme=$(jq -r '.[0][".id"]' "$BODY")
+for name in webroot hook deploy-hook deploy-environment; do
+    answers 403 PATCH "/certificate/acme/$acme" "{\"$name\":\"\"}"
+    has ".detail | contains(\"$name is for the group full\")"
+done
+answers 403 PATCH "/certificate/acme/$acme" '{"hook-kind":"acme-sh"}'
+answers 200 PATCH "/certificate/acme/$acme" '{"dns-wait":"5"}'
+answers 200 GET /certificate/binding
+answers 403 PATCH "/certificate/binding/$(jq -r '.[0][".id"]' "$BODY")" '{"parameters":""}'
+answers 200 POST /certificate/export-certificate '{"numbers":"web","export-passphrase":""}'
 REST_USER=root
 answers 200 GET /user
 if grep -q 'scrypt\|password' "$BODY"; then die "passwords are shown"; fi

@@ -58,14 +58,14 @@ void acme_host_unlock(struct console *console, int lock)
 
 /* ---- entries ---- */
 
+#define FLAGGED(name, type, flags, values, min, max, initial, help, field)                                   \
+    {                                                                                                        \
+        name, type, PROP_BOTH | PROP_QUIET | (flags), values, min, max, initial, help, field                 \
+    }
 #define SETTING(name, type, values, min, max, initial, help, field)                                          \
-    {                                                                                                        \
-        name, type, PROP_BOTH | PROP_QUIET, values, min, max, initial, help, field                           \
-    }
+    FLAGGED(name, type, 0, values, min, max, initial, help, field)
 #define FOR_FULL(name, flags, help, field)                                                                   \
-    {                                                                                                        \
-        name, TYPE_TEXT, PROP_BOTH | PROP_QUIET | PROP_FULL | (flags), NULL, 0, 0, NULL, help, field         \
-    }
+    FLAGGED(name, TYPE_TEXT, PROP_FULL | (flags), NULL, 0, 0, NULL, help, field)
 #define SETTINGS                                                                                             \
     SETTING("challenge", TYPE_ENUM, challenges, 0, 0, MANAGED_CHALLENGE,                                     \
             "how control of the names is proved (RFC 8555 section 8, RFC 8737)", MANAGED_F_CHALLENGE),       \
@@ -79,8 +79,8 @@ void acme_host_unlock(struct console *console, int lock)
                 MANAGED_F_PORT),                                                                             \
         FOR_FULL("hook", 0, "dns-01: the program that publishes TXT records, with its path",                 \
                  MANAGED_F_HOOK),                                                                            \
-        SETTING(                                                                                             \
-            "hook-kind", TYPE_ENUM, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                                     \
+        FLAGGED(                                                                                             \
+            "hook-kind", TYPE_ENUM, PROP_FULL, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                          \
             "how it is called: as uacme's (signet), a file of acme.sh's dnsapi, as dehydrated's, lego's",    \
             MANAGED_F_HOOK_KIND),                                                                            \
         SETTING("dns-alias", TYPE_TEXT, NULL, 0, 0, NULL,                                                    \
