@@ -156,7 +156,10 @@ answers 200 PATCH "/certificate/acme/$acme" '{"dns-wait":"5"}'
 answers 200 GET /certificate/binding
 answers 403 PATCH "/certificate/binding/$(jq -r '.[0][".id"]' "$BODY")" '{"parameters":""}'
 answers 200 POST /certificate/export-certificate '{"numbers":"web","export-passphrase":""}'
+# It would reach what listens for this host alone.
+answers 403 POST /tool/fetch "{\"url\":\"$REST/\",\"check-certificate\":\"no\",\"output\":\"user\"}"
 REST_USER=root
+answers 200 POST /tool/fetch "{\"url\":\"$REST/\",\"check-certificate\":\"no\",\"output\":\"user\"}"
 answers 200 GET /user
 if grep -q 'scrypt\|password' "$BODY"; then die "passwords are shown"; fi
 
