@@ -50,6 +50,13 @@ answers 200 POST /certificate/find '{}'
 has '.ret == "*1;*2;*3;*4"'
 answers 200 POST /certificate/remove '{".id":"*4"}'
 has '. == []'
+# An item that has gone must not stand for another: neither numbers of rows nor the beginning of a name over the network.
+answers 404 PATCH /certificate/we '{"name":"other"}'
+for number in 0 00 1; do
+    answers 404 DELETE "/certificate/$number"
+    answers 404 POST /certificate/remove "{\"numbers\":\"$number\"}"
+done
+equal "all are there" "$(signet '/certificate print count-only')" 3
 answers 204 DELETE '/certificate/*3'
 [ ! -s "$BODY" ] || die "204 has no body"
 answers 404 DELETE '/certificate/*3'
