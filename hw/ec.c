@@ -53,23 +53,34 @@ int hw_ec_check(struct hw_key *key, const struct hw_op *op)
     return ok;
 }
 
+/* Checked as every other result is. RSA's by the CPU is, by OpenSSL, which sees whether what came of the two
+ * primes fits the public exponent (cpu.c); its ECDSA is not, and a fault in the multiplication or the nonce
+ * gives the key away as well. There is no other place to try it. */
 int hw_ec_operate(struct hw_key *key, struct hw_op *op)
 {
     struct hw_held *held = key->held;
     size_t len = op->out_size;
     EVP_PKEY_CTX *ctx;
-    int ok;
+    int ok, is_right = 0;
 
     hw_fork_hold();
     ctx = take(&held->kept, hw_libctx(key->hw), held->pkey, EVP_PKEY_sign_init);
     ok = ctx != NULL && EVP_PKEY_sign(ctx, op->out, &len, op->in, op->in_len) > 0;
     put_back(&held->kept, ctx);
-    hw_fork_release();
-    if (ok)
+    if (ok) {
         op->out_len = len;
+        is_right = hw_ec_check(key, op);
+    }
+    hw_fork_release();
+    if (is_right)
+        return 1;
+    OPENSSL_cleanse(op->out, op->out_size);
+    op->out_len = 0;
+    if (ok)
+        hw_raise(key->hw, HW_E_WRONG_RESULT, "ECDSA by the CPU: the result does not fit the key");
     else
         hw_raise(key->hw, HW_E_INTERNAL, "ECDSA by the CPU failed");
-    return ok;
+    return 0;
 }
 
 int hw_ec_sign(struct hw_key *key, const unsigned char *digest, size_t digest_len, unsigned char *sig,

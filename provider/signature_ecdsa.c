@@ -88,6 +88,12 @@ static int set_md(struct ecdsa *ecdsa, const char *name)
                    EVP_MD_get0_name(ecdsa->md));
         return 0;
     }
+    if (ecdsa->digest != NULL && !EVP_MD_is_a(ecdsa->md, EVP_MD_get0_name(md))) {
+        EVP_MD_free(md);
+        prov_raise(ecdsa->ctx, HW_E_UNSUPPORTED, "digest %s: the message has begun with %s", name,
+                   EVP_MD_get0_name(ecdsa->md));
+        return 0;
+    }
     EVP_MD_free(ecdsa->md);
     ecdsa->md = md;
     return 1;
@@ -253,12 +259,12 @@ static int start_message(struct ecdsa *ecdsa)
     return ecdsa->digest != NULL && EVP_DigestInit_ex(ecdsa->digest, ecdsa->md, NULL);
 }
 
+/* As OpenSSL's own do it: what is named here goes before what the parameters say. */
 static int digest_init(struct ecdsa *ecdsa, const char *md, void *key, const OSSL_PARAM params[],
                        int operation)
 {
-    if (!init(ecdsa, key, NULL, operation) || (md != NULL && *md != '\0' && !set_md(ecdsa, md)))
-        return 0;
-    return start_message(ecdsa) && ecdsa_set_ctx_params(ecdsa, params);
+    return init(ecdsa, key, params, operation) && (md == NULL || *md == '\0' || set_md(ecdsa, md)) &&
+           start_message(ecdsa);
 }
 
 static int ecdsa_digest_sign_init(void *vctx, const char *md, void *key, const OSSL_PARAM params[])

@@ -75,6 +75,12 @@ int sig_set_md(struct sig *sig, const char *name)
                    EVP_MD_get0_name(sig->md));
         return 0;
     }
+    if (sig->digest != NULL && !EVP_MD_is_a(sig->md, EVP_MD_get0_name(md))) {
+        EVP_MD_free(md);
+        prov_raise(sig->ctx, HW_E_UNSUPPORTED, "digest %s: the message has begun with %s", name,
+                   EVP_MD_get0_name(sig->md));
+        return 0;
+    }
     EVP_MD_free(sig->md);
     sig->md = md;
     return 1;

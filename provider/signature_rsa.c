@@ -198,11 +198,11 @@ static int start_message(struct sig *sig)
     return sig->digest != NULL && EVP_DigestInit_ex(sig->digest, sig->md, NULL);
 }
 
+/* As OpenSSL's own do it: what is named here goes before what the parameters say. */
 static int digest_init(struct sig *sig, const char *md, void *key, const OSSL_PARAM params[], int operation)
 {
-    if (!init(sig, key, NULL, operation) || (md != NULL && *md != '\0' && !sig_set_md(sig, md)))
-        return 0;
-    return start_message(sig) && sig_set_ctx_params(sig, params);
+    return init(sig, key, params, operation) && (md == NULL || *md == '\0' || sig_set_md(sig, md)) &&
+           start_message(sig);
 }
 
 static int sig_digest_sign_init(void *vctx, const char *md, void *key, const OSSL_PARAM params[])

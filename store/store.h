@@ -223,7 +223,8 @@ int store_previous_is_usable(struct store *store, int64_t id);
 int store_previous_drop(struct store *store, int64_t id);
 int store_previous_restore(struct store *store, int64_t id);
 
-/* The certificates whose key is here, by the end of their life, without those that are revoked. */
+/* The certificates whose key is here and the CAs that are trusted, by the end of their life, without those
+ * that are revoked. */
 struct store_expiry {
     int64_t id;
     const char *name;

@@ -29,6 +29,7 @@ equal "100 signatures: operations" "$(tpm_operations "$mark")" 100
 mark=$(tpm_mark)
 ask process init
 equal "EVP_DigestSignInit on a loaded key says nothing" "$(commands)" ''
+ask process digests
 session_end process
 
 # The same from the command line, PSS and decryption included.

@@ -65,6 +65,8 @@ ask process sign
 mark=$(tpm_mark)
 ask process init
 equal "EVP_DigestSignInit says nothing to the TPM" "$(tpm_commands "$mark" | wc -l)" 0
+ask process digests
+mark=$(tpm_mark)
 ask process 'sign 50'
 equal "50 signatures: commands" "$(tpm_commands "$mark" | sort | uniq -c | tr -s ' ')" ' 50 Sign'
 session_end process

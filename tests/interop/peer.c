@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "peer.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
@@ -171,6 +173,35 @@ int peer_sign(const struct peer_key *key, enum peer_padding padding)
 
     ok = ok && EVP_DigestVerifyInit_ex(judge, &ctx, "SHA256", judge_ctx, NULL, key->judge, NULL) > 0 &&
          pad(ctx, padding) && EVP_DigestVerify(judge, sig, len, message, sizeof(message)) > 0;
+    EVP_MD_CTX_free(signer);
+    EVP_MD_CTX_free(judge);
+    return ok;
+}
+
+int peer_sign_digests(const struct peer_key *key)
+{
+    EVP_MD_CTX *signer = EVP_MD_CTX_new(), *judge = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *ctx;
+    static const unsigned char message[MESSAGE_SIZE] = {1};
+    unsigned char sig[1024];
+    char name[64];
+    size_t len = sizeof(sig);
+    OSSL_PARAM other[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)"SHA3-256", 0),
+        OSSL_PARAM_construct_end()};
+    OSSL_PARAM third[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)"SHA2-512/256", 0),
+        OSSL_PARAM_construct_end()};
+    OSSL_PARAM answer[] = {OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, sizeof(name)),
+                           OSSL_PARAM_construct_end()};
+    int ok = EVP_DigestSignInit_ex(signer, &ctx, "SHA256", NULL, NULL, key->pkey, other) > 0;
+
+    if (ok && EVP_PKEY_CTX_set_params(ctx, third) > 0)
+        peer_die("%s: another digest for a message that has begun", key->name);
+    ok = ok && EVP_PKEY_CTX_get_params(ctx, answer) > 0 &&
+         EVP_DigestSign(signer, sig, &len, message, sizeof(message)) > 0 &&
+         EVP_DigestVerifyInit_ex(judge, &ctx, name, judge_ctx, NULL, key->judge, NULL) > 0 &&
+         EVP_DigestVerify(judge, sig, len, message, sizeof(message)) > 0;
     EVP_MD_CTX_free(signer);
     EVP_MD_CTX_free(judge);
     return ok;

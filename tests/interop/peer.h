@@ -27,7 +27,10 @@ void peer_unload(struct peer_key *key);
 /* Signs a new message with SHA-256 and has the signature judged. Returns 1, or 0 with the cause in OpenSSL's
  * error queue. */
 int peer_sign(const struct peer_key *key, enum peer_padding padding);
-/* The same, count times with both paddings in turn; ends the process on failure. */
+/* Names one digest and gives another as a parameter; then asks which it is, is to be refused a third one for
+ * the message that has begun, and has the signature judged with the answer. */
+int peer_sign_digests(const struct peer_key *key);
+/* As peer_sign, count times with both paddings in turn; ends the process on failure. */
 void peer_sign_times(const struct peer_key *key, int count);
 
 /* The public part of pkey in the judge's library context, or NULL. */

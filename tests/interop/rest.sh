@@ -50,6 +50,13 @@ answers 200 POST /certificate/find '{}'
 has '.ret == "*1;*2;*3;*4"'
 answers 200 POST /certificate/remove '{".id":"*4"}'
 has '. == []'
+# An item that has gone must not stand for another: neither numbers of rows nor the beginning of a name over the network.
+answers 404 PATCH /certificate/we '{"name":"other"}'
+for number in 0 00 1; do
+    answers 404 DELETE "/certificate/$number"
+    answers 404 POST /certificate/remove "{\"numbers\":\"$number\"}"
+done
+equal "all are there" "$(signet '/certificate print count-only')" 3
 answers 204 DELETE '/certificate/*3'
 [ ! -s "$BODY" ] || die "204 has no body"
 answers 404 DELETE '/certificate/*3'
@@ -99,6 +106,33 @@ has '[.[].name] | index("in.crt") != null and index("in.key") == null'
 answers 400 POST /certificate/add-scep '{"template":"none-such","scep-url":"http://127.0.0.1:1/scep","challenge-password":"x","refresh":"yes"}'
 
 # ---- groups ----
+answers 200 PATCH /certificate/web '{"deploy-environment":"TOKEN=a-secret","deploy-arguments":"--key=a-secret","deploy-hook":"/bin/true"}'
+answers 201 PUT /certificate/binding '{"certificate":"web","service":"nginx","parameters":"folder=/a-folder","disabled":"yes"}'
+with_acme() { # nobody answers there, and what is given is kept; one at a time works on such certificates
+    rest POST /certificate/add-acme '{"name":"acme","domain-names":"a.example","directory-url":"https://127.0.0.1:1/","deploy-environment":"TOKEN=a-secret","deploy-arguments":"--key=a-secret","deploy-hook":"/bin/true","hook":"/bin/true","webroot":"/a-folder"}'
+    [ "$(signet '/certificate acme print count-only')" = 1 ]
+}
+wait_until "an ACME entry" with_acme
+hidden='/certificate/web /certificate/renewal /certificate/acme'
+for path in $hidden; do
+    answers 200 GET "$path"
+    grep -q a-secret "$BODY" || die "full does not see what it has given"
+done
+answers 200 GET /certificate/binding
+has '.[0].parameters == "folder=/a-folder"'
+for REST_USER in reader writer; do
+    for path in $hidden; do
+        answers 200 GET "$path"
+        if grep -q a-secret "$BODY"; then die "$REST_USER sees it in $path"; fi
+    done
+    answers 200 GET /certificate/binding
+    has '.[0] | has("parameters") | not'
+    answers 200 GET '/certificate/renewal?deploy-environment=TOKEN%3da-secret'
+    has '. == []'
+    for name in deploy-environment deploy-arguments; do
+        answers 403 POST /certificate/get "{\"numbers\":\"web\",\"value-name\":\"$name\"}"
+    done
+done
 REST_USER=reader
 answers 200 GET /certificate/web
 answers 403 DELETE /certificate/web
@@ -114,7 +148,25 @@ answers 403 POST /user/add '{"name":"x","group":"full","password":"12345678"}'
 answers 403 POST /certificate/add-acme '{"domain-names":"a.example","deploy-hook":"/bin/sh"}'
 answers 200 GET /file
 has '[.[] | has("contents")] | any | not'
+# Taking away what full has given changes what runs, too.
+answers 403 PATCH /certificate/web '{"deploy-hook":""}'
+answers 200 GET /certificate/renewal
+answers 403 PATCH "/certificate/renewal/$(jq -r '.[0][".id"]' "$BODY")" '{"deploy-hook":""}'
+answers 200 GET /certificate/acme
+acme=$(jq -r '.[0][".id"]' "$BODY")
+for name in webroot hook deploy-hook deploy-environment; do
+    answers 403 PATCH "/certificate/acme/$acme" "{\"$name\":\"\"}"
+    has ".detail | contains(\"$name is for the group full\")"
+done
+answers 403 PATCH "/certificate/acme/$acme" '{"hook-kind":"acme-sh"}'
+answers 200 PATCH "/certificate/acme/$acme" '{"dns-wait":"5"}'
+answers 200 GET /certificate/binding
+answers 403 PATCH "/certificate/binding/$(jq -r '.[0][".id"]' "$BODY")" '{"parameters":""}'
+answers 200 POST /certificate/export-certificate '{"numbers":"web","export-passphrase":""}'
+# It would reach what listens for this host alone.
+answers 403 POST /tool/fetch "{\"url\":\"$REST/\",\"check-certificate\":\"no\",\"output\":\"user\"}"
 REST_USER=root
+answers 200 POST /tool/fetch "{\"url\":\"$REST/\",\"check-certificate\":\"no\",\"output\":\"user\"}"
 answers 200 GET /user
 if grep -q 'scrypt\|password' "$BODY"; then die "passwords are shown"; fi
 

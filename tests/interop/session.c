@@ -5,6 +5,7 @@
  *
  *   ready           nothing: the keys are loaded
  *   init            EVP_DigestSignInit with the first key, as libssl does to ask for a digest
+ *   digests         a signature with a digest by its name and another one as a parameter (peer_sign_digests)
  *   sign [N]        N signatures (1 if not given) with every key in turn, verified without Signet
  *   end             the process frees the keys and ends
  */
@@ -38,6 +39,8 @@ static int obey(const char *order, const struct peer_key *keys, int n_keys)
         return 1;
     if (strcmp(order, "init") == 0)
         return init(&keys[0]);
+    if (strcmp(order, "digests") == 0)
+        return peer_sign_digests(&keys[0]);
     if (strcmp(order, "sign") == 0)
         return sign(keys, n_keys, 1);
     if (strncmp(order, "sign ", 5) == 0)

@@ -101,9 +101,24 @@ as 401 $(client mallory)
 as 401 --user carol:
 REST_USER=root
 answers 200 GET /certificate/web
-check "carol's certificate is removed" signet '/certificate remove carol'
+check "it is revoked: the session ends" signet '/certificate issued-revoke carol'
 # shellcheck disable=SC2046
 as 401 $(client carol)
+check "carol has another one" signet '/user set carol certificate=mallory'
+accepted() { [ "$(curl --silent --noproxy '*' --cacert "$FILES/web-ca.crt" --output /dev/null --write-out '%{http_code}' $(client mallory) "$REST/rest/certificate/web")" = 200 ]; }
+wait_until "carol by that" accepted
+# As if time had passed; what the store knows of it, not what it says itself.
+aged() { sqlite3 "$SIGNET_HOME/signet.db" "UPDATE certificate SET not_before = not_before + $1, not_after = not_after + $1 WHERE name = 'mallory'"; }
+for days in -400 400; do
+    check "it ends, or begins, $days days from now" aged $((days * 86400))
+    # shellcheck disable=SC2046
+    as 401 $(client mallory)
+    check "it is valid" aged $((days * -86400))
+    wait_until "carol is back" accepted
+done
+check "it is removed" signet '/certificate remove mallory'
+# shellcheck disable=SC2046
+as 401 $(client mallory)
 
 # ---- guessing ----
 # Whoever guesses is told to wait, longer each time; root, who comes from where it has come from before, is not held up by it.

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "hw/container.h"
+#include "hw/lane.h"
 
 #include <openssl/core_names.h>
 #include <openssl/obj_mac.h>
@@ -74,6 +75,38 @@ static void many(void)
         good += signs(key, 32);
     CU_ASSERT_EQUAL(good, 600);
     hw_key_free(key);
+}
+
+/* The CPU's, too: with one number as it should not be, here the private key itself, nothing gets out. */
+static void faulty(void)
+{
+    static const unsigned char digest[32] = {1};
+    unsigned char sig[256] = {0}, zeros[256] = {0};
+    size_t c, i, len = 0;
+
+    for (c = 1; c < 3; c++) {
+        struct hw_key *key = generate(custodies[c], "P-256");
+        EVP_PKEY *right;
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+        CU_ASSERT_FATAL(signs(key, 32));
+        right = key->held->pkey;
+        hw_rsa_raw_free(&key->held->kept);
+        key->held->kept.ctx = NULL;
+        key->held->pkey = EVP_PKEY_Q_keygen(unit.libctx, NULL, "EC", "P-256");
+        for (i = 0; i < 3; i++) {
+            CU_ASSERT_FALSE(hw_ec_sign(key, digest, 32, sig, &len));
+            CU_ASSERT(unit_raised(&unit, HW_E_WRONG_RESULT, "does not fit the key"));
+            CU_ASSERT_EQUAL(memcmp(sig, zeros, sizeof(sig)), 0);
+        }
+        hw_rsa_raw_free(&key->held->kept);
+        key->held->kept.ctx = NULL;
+        EVP_PKEY_free(key->held->pkey);
+        key->held->pkey = right;
+        CU_ASSERT(signs(key, 32));
+        hw_key_free(key);
+    }
+    unit_forget(&unit);
 }
 
 static struct hw_key *load_again(struct hw_key *key)
@@ -351,6 +384,7 @@ int main(void)
     CU_TestInfo tests[] = {
         {"custodies, curves, digests", digests},
         {"many signatures", many},
+        {"a wrong result of the CPU", faulty},
         {"containers", containers},
         {"keys from outside", wrapped},
         {"from file to sealed to the TPM", moved},

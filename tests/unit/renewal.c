@@ -294,7 +294,8 @@ static int is_said(void *arg, int64_t id, int64_t when, const char *topics, cons
 
     (void)id;
     (void)when;
-    *said += strcmp(topics, "certificate,warning") == 0 && strstr(message, "certificate ending ") != NULL;
+    *said += strcmp(topics, "certificate,warning") == 0 && (strstr(message, "certificate ending ") != NULL ||
+                                                            strstr(message, "certificate a partner") != NULL);
     return 1;
 }
 
@@ -337,11 +338,30 @@ static void warnings(void)
     CU_ASSERT_EQUAL(said(), 5);
 }
 
+/* What was imported without its key: of CAs that are trusted, as nothing here can renew them. */
+static void trusted(void)
+{
+    int64_t ca = add("a partner's CA", "key-cert-sign,crl-sign", 0, 300 * DAY),
+            leaf = add("a partner", "digital-signature,tls-client", ca, 300 * DAY);
+    int before = said();
+
+    CU_ASSERT(store_run(store, "UPDATE certificate SET key = NULL WHERE id IN (?, ?)", "ii", ca, leaf));
+    CU_ASSERT(store_run(store, "UPDATE certificate SET is_trusted = 1 WHERE id = ?", "i", leaf));
+    age(ca, 280 * DAY);
+    age(leaf, 280 * DAY);
+    CU_ASSERT_EQUAL(said(), before);
+    CU_ASSERT(store_run(store, "UPDATE certificate SET is_trusted = 1 WHERE id = ?", "i", ca));
+    CU_ASSERT_EQUAL(said(), before + 1);
+    CU_ASSERT_EQUAL(said(), before + 1);
+    age(ca, 21 * DAY); /* it has ended */
+    CU_ASSERT_EQUAL(said(), before + 2);
+}
+
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"steps", steps},       {"waiting", waiting}, {"what is due", due},
-                                  {"renewing", renewing}, {"proving", proving}, {"warnings", warnings},
-                                  CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {{"steps", steps},         {"waiting", waiting}, {"what is due", due},
+                                  {"renewing", renewing},   {"proving", proving}, {"warnings", warnings},
+                                  {"trusted CAs", trusted}, CU_TEST_INFO_NULL};
     struct store_config config = {
         .home = folder, .crypto = on_crypto, .error = on_error, .warn = on_error, .progress = on_progress};
     OSSL_PROVIDER *provider;

@@ -160,5 +160,6 @@ static const struct command tool_commands[] = {
     {"", 0, NULL, NULL, NULL, NULL},
 };
 
+/* For the group full: it reaches what listens for this host alone, and its neighbours. */
 const struct menu menu_tool = {
-    .path = "/tool", .kind = MENU_FOLDER, .help = "tools", .commands = tool_commands};
+    .path = "/tool", .kind = MENU_FOLDER, .help = "tools", .commands = tool_commands, .is_for_full = 1};

@@ -58,27 +58,29 @@ void acme_host_unlock(struct console *console, int lock)
 
 /* ---- entries ---- */
 
+#define FLAGGED(name, type, flags, values, min, max, initial, help, field)                                   \
+    {                                                                                                        \
+        name, type, PROP_BOTH | PROP_QUIET | (flags), values, min, max, initial, help, field                 \
+    }
 #define SETTING(name, type, values, min, max, initial, help, field)                                          \
-    {                                                                                                        \
-        name, type, PROP_BOTH | PROP_QUIET, values, min, max, initial, help, field                           \
-    }
-#define FOR_FULL(name, help, field)                                                                          \
-    {                                                                                                        \
-        name, TYPE_TEXT, PROP_BOTH | PROP_QUIET | PROP_FULL, NULL, 0, 0, NULL, help, field                   \
-    }
+    FLAGGED(name, type, 0, values, min, max, initial, help, field)
+#define FOR_FULL(name, flags, help, field)                                                                   \
+    FLAGGED(name, TYPE_TEXT, PROP_FULL | (flags), NULL, 0, 0, NULL, help, field)
 #define SETTINGS                                                                                             \
     SETTING("challenge", TYPE_ENUM, challenges, 0, 0, MANAGED_CHALLENGE,                                     \
             "how control of the names is proved (RFC 8555 section 8, RFC 8737)", MANAGED_F_CHALLENGE),       \
-        FOR_FULL("webroot", "http-01: folder of a web server that runs; without it signet answers itself",   \
+        FOR_FULL("webroot", 0,                                                                               \
+                 "http-01: folder of a web server that runs; without it signet answers itself",              \
                  MANAGED_F_WEBROOT),                                                                         \
         SETTING("address", TYPE_TEXT, NULL, 0, 0, NULL,                                                      \
                 "where signet answers itself; without it everywhere", MANAGED_F_ADDRESS),                    \
         SETTING("port", TYPE_NUMBER, NULL, 1, 65535, NULL,                                                   \
                 "the port there; the CA comes to 80 (http-01; without it that of /ip service www) or 443",   \
                 MANAGED_F_PORT),                                                                             \
-        FOR_FULL("hook", "dns-01: the program that publishes TXT records, with its path", MANAGED_F_HOOK),   \
-        SETTING(                                                                                             \
-            "hook-kind", TYPE_ENUM, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                                     \
+        FOR_FULL("hook", 0, "dns-01: the program that publishes TXT records, with its path",                 \
+                 MANAGED_F_HOOK),                                                                            \
+        FLAGGED(                                                                                             \
+            "hook-kind", TYPE_ENUM, PROP_FULL, hook_kinds, 0, 0, MANAGED_HOOK_KIND,                          \
             "how it is called: as uacme's (signet), a file of acme.sh's dnsapi, as dehydrated's, lego's",    \
             MANAGED_F_HOOK_KIND),                                                                            \
         SETTING("dns-alias", TYPE_TEXT, NULL, 0, 0, NULL,                                                    \
@@ -105,13 +107,13 @@ void acme_host_unlock(struct console *console, int lock)
                 MANAGED_F_RENEW_PERCENT),                                                                    \
         SETTING("live", TYPE_BOOL, NULL, 0, 0, MANAGED_LIVE,                                                 \
                 "keep its files for a service in the folder live/NAME", MANAGED_F_LIVE),                     \
-        FOR_FULL("deploy-hook", "the program that is executed when those are new, with its path",            \
+        FOR_FULL("deploy-hook", 0, "the program that is executed when those are new, with its path",         \
                  MANAGED_F_DEPLOY_HOOK),                                                                     \
-        FOR_FULL("deploy-arguments",                                                                         \
+        FOR_FULL("deploy-arguments", PROP_HIDDEN,                                                            \
                  "what it is given before \"deploy\", the name and the folder; a backslash keeps a blank",   \
                  MANAGED_F_DEPLOY_ARGUMENTS),                                                                \
-        FOR_FULL("deploy-environment", "variables for it: NAME=VALUE, with blanks between them",             \
-                 MANAGED_F_DEPLOY_ENVIRONMENT),                                                              \
+        FOR_FULL("deploy-environment", PROP_HIDDEN,                                                          \
+                 "variables for it: NAME=VALUE, with blanks between them", MANAGED_F_DEPLOY_ENVIRONMENT),    \
         SETTING("deploy-timeout", TYPE_NUMBER, NULL, 1, 3600, "120", "seconds that it may take",             \
                 MANAGED_F_DEPLOY_TIMEOUT)
 

@@ -13,7 +13,7 @@ static const struct property properties[] = {
     {"certificate", TYPE_CERTIFICATE, PROP_BOTH | PROP_COLUMN, NULL, 0, 0, NULL, "what the service gets", 0},
     {"service", TYPE_TEXT, PROP_ADD | PROP_COLUMN | PROP_NEEDED, NULL, 0, 0, NULL,
      "nginx, haproxy, …: a file of signet-bindings(5), without its .conf", 0},
-    {"parameters", TYPE_TEXT, PROP_BOTH | PROP_QUIET | PROP_FULL, NULL, 0, 0, NULL,
+    {"parameters", TYPE_TEXT, PROP_BOTH | PROP_QUIET | PROP_FULL | PROP_HIDDEN, NULL, 0, 0, NULL,
      "of that file: \"port=8443,folder=/etc/nginx/tls\"", 0},
     {"owner", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "the menu that it belongs to", 0},
     {"status", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL,

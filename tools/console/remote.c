@@ -177,6 +177,7 @@ static int may_command(struct remote *remote)
     return fail(remote, "denied");
 }
 
+/* An empty program is a change as any other; an empty passphrase is as none. */
 static int may_words(struct remote *remote)
 {
     const struct call *call = &remote->call;
@@ -184,9 +185,9 @@ static int may_words(struct remote *remote)
 
     for (i = 0; i < call->count; i++) {
         const struct property *property = call->arguments[i].property;
+        int is_none = property->type == TYPE_SECRET && *call->arguments[i].text == '\0';
 
-        if ((property->flags & PROP_FULL) && *call->arguments[i].text != '\0' &&
-            remote->group < REMOTE_FULL) {
+        if ((property->flags & PROP_FULL) && !is_none && remote->group < REMOTE_FULL) {
             console_fail(remote->console, "not permitted: %s is for the group full", property->name);
             return fail(remote, "denied");
         }

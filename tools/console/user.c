@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- records ---- */
 
@@ -23,7 +24,6 @@ void user_clear(struct user *user)
 
 struct read {
     struct user *user;
-    int64_t certificate;
     int has_group, ok;
 };
 
@@ -44,7 +44,7 @@ static void take_setting(void *arg, const char *name, const char *value, int64_t
     } else if (strcmp(name, "disabled") == 0) {
         user->is_disabled = strcmp(value, "no") != 0;
     } else if (strcmp(name, "certificate") == 0) {
-        read->certificate = certificate;
+        user->certificate = certificate;
     } else if (strcmp(name, "group") == 0) {
         for (group = 0; remote_group_names[group] != NULL && strcmp(remote_group_names[group], value) != 0;
              group++)
@@ -66,9 +66,9 @@ int user_get(struct console *console, int64_t id, struct user *user)
     if (store == NULL || !store_setting_each(store, menu, take_setting, &read) || !read.ok ||
         user->name == NULL || !read.has_group)
         return 0;
-    if (read.certificate == 0)
+    if (user->certificate == 0)
         return 1;
-    cert = store_cert_get(store, &(struct store_query){.id = read.certificate});
+    cert = store_cert_get(store, &(struct store_query){.id = user->certificate});
     if (cert != NULL && cert->der != NULL)
         user->fingerprint = OPENSSL_strdup(cert->text[STORE_FINGERPRINT]);
     store_cert_free(cert);
@@ -109,15 +109,32 @@ int user_find(struct console *console, const char *name, struct user *user)
     return find(&(struct search){.console = console, .name = name, .user = user});
 }
 
+/* A CA takes back what it has given by revoking it; asked anew each time, as time alone changes it, too. */
+static int is_certificate_good(struct console *console, const struct user *user)
+{
+    struct store *store = console_store(console);
+    struct store_cert *cert = store != NULL && user->fingerprint != NULL
+                                  ? store_cert_get(store, &(struct store_query){.id = user->certificate})
+                                  : NULL;
+    int is_good = cert != NULL && cert->der != NULL &&
+                  strcmp(cert->text[STORE_FINGERPRINT], user->fingerprint) == 0 &&
+                  (int64_t)time(NULL) >= cert->not_before &&
+                  !(store_cert_flags(store, cert) & (STORE_REVOKED | STORE_EXPIRED));
+
+    store_cert_free(cert);
+    return is_good;
+}
+
 int user_stamp(struct console *console, const struct user *user, char stamp[USER_STAMP])
 {
     unsigned char md[EVP_MAX_MD_SIZE];
     OSSL_LIB_CTX *libctx = tool_crypto(console->tool);
     char text[2048];
     size_t len = 0, i;
-    int n = snprintf(text, sizeof(text), "%" PRId64 "\n%s\n%s\n%s\n%s\n%d %d", user->id, user->name,
+    int n = snprintf(text, sizeof(text), "%" PRId64 "\n%s\n%s\n%s\n%s\n%d %d %d", user->id, user->name,
                      user->verifier != NULL ? user->verifier : "", user->address != NULL ? user->address : "",
-                     user->fingerprint != NULL ? user->fingerprint : "", (int)user->group, user->is_disabled);
+                     user->fingerprint != NULL ? user->fingerprint : "", (int)user->group, user->is_disabled,
+                     is_certificate_good(console, user));
 
     if (n < 0 || (size_t)n >= sizeof(text) || libctx == NULL ||
         !EVP_Q_digest(libctx, "SHA256", "provider=default", text, strlen(text), md, &len))
@@ -188,7 +205,8 @@ int user_login(struct console *console, const json_t *login, json_t *told)
     if (console_store(console) == NULL)
         return 0;
     if (*name == '\0' && *fingerprint != '\0')
-        ok = find(&(struct search){.console = console, .fingerprint = fingerprint, .user = &user});
+        ok = find(&(struct search){.console = console, .fingerprint = fingerprint, .user = &user}) &&
+             is_certificate_good(console, &user);
     else
         ok = check_password(console, name, text_of(login, "password"), &user);
     ok = ok && !user.is_disabled && may_come_from(&user, address);

@@ -13,7 +13,7 @@ extern const struct menu menu_user, menu_user_active;
 #define USER_SHORTEST 8  /* password, characters */
 
 struct user {
-    int64_t id;
+    int64_t id, certificate; /* 0: has none */
     char *name, *verifier, *address,
         *fingerprint; /* of its certificate; may be NULL, as the others but name */
     enum remote_group group;
