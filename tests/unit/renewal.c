@@ -17,7 +17,7 @@
 static char folder[200], last[1024];
 static OSSL_LIB_CTX *libctx;
 static struct store *store;
-static int errors, proofs, is_proved = 1;
+static int errors, proofs, is_proved = 1, cancels_proof, cancelled;
 
 /* In the place of the one that asks services. */
 int renewal_prove(struct managed_host *host, int64_t certificate)
@@ -25,6 +25,7 @@ int renewal_prove(struct managed_host *host, int64_t certificate)
     (void)host;
     (void)certificate;
     proofs++;
+    cancelled = cancels_proof;
     return is_proved;
 }
 
@@ -50,7 +51,7 @@ static void on_step(void *arg, const char *text)
 static int is_cancelled(void *arg)
 {
     (void)arg;
-    return 0;
+    return cancelled;
 }
 
 static const char *last_error(void *arg)
@@ -281,6 +282,20 @@ static void proving(void)
     now = get(id);
     CU_ASSERT_STRING_NOT_EQUAL(now->text[STORE_FINGERPRINT], before->text[STORE_FINGERPRINT]);
     CU_ASSERT(renewal_is(store, entry, "last-error", "") && renewal_is(store, entry, "failures", ""));
+    CU_ASSERT_EQUAL(store_previous_is_there(store, id), 0);
+    store_cert_free(before);
+    before = now;
+    /* Cancelled in between: neither proved nor failed, and it goes on later. */
+    is_proved = 0;
+    cancels_proof = 1;
+    CU_ASSERT(!renewal_run_local(&h, entry_id, 1, &count));
+    now = get(id);
+    CU_ASSERT_STRING_NOT_EQUAL(now->text[STORE_FINGERPRINT], before->text[STORE_FINGERPRINT]);
+    CU_ASSERT_EQUAL(store_previous_is_there(store, id), 1);
+    CU_ASSERT(renewal_deploy_is_due(store, entry, now));
+    is_proved = 1;
+    cancels_proof = cancelled = 0;
+    CU_ASSERT(renewal_deploy(&h, entry, id));
     CU_ASSERT_EQUAL(store_previous_is_there(store, id), 0);
     store_cert_free(now);
     store_cert_free(before);

@@ -377,8 +377,7 @@ static int note_failure(struct job *job)
     if (store_begin(store))
         store_end(store, binding_set(store, job->binding->id, BINDING_STATUS, BINDING_FAILED) &&
                              binding_set(store, job->binding->id, BINDING_ERROR, job->why) &&
-                             binding_set(store, job->binding->id, BINDING_SINCE, "") &&
-                             note_next_try(job) &&
+                             binding_set(store, job->binding->id, BINDING_SINCE, "") && note_next_try(job) &&
                              store_log(store, "certificate,error", "binding %s: %.360s", subject, job->why));
     return 0;
 }
@@ -515,7 +514,7 @@ static int work_all(struct bindings_host *host, int64_t certificate, enum mode m
     for (i = 0; i < many.count && !host->is_cancelled(host->arg); i++)
         ok = work(host, many.ids[i], mode, count) && ok;
     close(fd);
-    return ok;
+    return ok && i == many.count; /* what was not reached has not been proved */
 }
 
 int bindings_apply(struct bindings_host *host, int64_t certificate)

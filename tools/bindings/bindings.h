@@ -72,7 +72,8 @@ void bindings_services(struct store *store, int (*each)(void *arg, const char *n
 /* Gives the certificate to all that it is bound to: writes files, keeping the old ones, has the service check
  * its configuration, reloads it if it runs, and looks at what it shows in a TLS handshake. Where one of these
  * fails, the old files are put back, the service is reloaded once more, and entry and log say why. Goes on
- * with the others after a failure. A run that was killed is completed or taken back by the next. */
+ * with the others after a failure. A run that was killed is completed or taken back by the next. One that is
+ * cancelled before the last has failed. */
 int bindings_apply(struct bindings_host *host, int64_t certificate);
 /* The same for one entry. */
 int bindings_apply_one(struct bindings_host *host, int64_t id);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Bindings of services that are made of little scripts, where a run is cancelled or killed at a known moment.
+ */
+#include "tools/bindings/private.h"
+
+#include "unit.h"
+
+#include <ftw.h>
+#include <openssl/provider.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[200], last[2048];
+static OSSL_LIB_CTX *libctx;
+static struct store *store;
+static int errors, steps;
+static int cancel_at = -1;      /* so many steps; -1: never */
+static const char *cancel_file; /* as soon as it is there; NULL: never */
+
+/* ---- folders and callbacks ---- */
+
+static void on_error(void *arg, const char *text)
+{
+    (void)arg;
+    errors++;
+    snprintf(last, sizeof(last), "%s", text);
+}
+
+static int on_progress(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+    return 1;
+}
+
+static void on_step(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+    steps++;
+}
+
+static const char *path_of(const char *name)
+{
+    static char paths[4][300];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+
+    snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+    return path;
+}
+
+static int is_there(const char *name)
+{
+    return access(path_of(name), F_OK) == 0;
+}
+
+static int is_cancelled(void *arg)
+{
+    (void)arg;
+    return (cancel_at >= 0 && steps >= cancel_at) || (cancel_file != NULL && is_there(cancel_file));
+}
+
+static OSSL_LIB_CTX *on_crypto(void *arg)
+{
+    (void)arg;
+    return libctx;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static struct bindings_host *host(void)
+{
+    static struct bindings_host the_host;
+
+    the_host = (struct bindings_host){store, on_error, on_step, is_cancelled, NULL};
+    errors = steps = 0;
+    *last = '\0';
+    return &the_host;
+}
+
+static void write_file(const char *name, mode_t mode, const char *text)
+{
+    FILE *file = fopen(path_of(name), "we");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT(fputs(text, file) >= 0);
+    CU_ASSERT_EQUAL(fclose(file), 0);
+    CU_ASSERT_EQUAL(chmod(path_of(name), mode), 0);
+}
+
+/* ---- records ---- */
+
+/* What needs no certificate can be bound to a template. */
+static int64_t add_template(const char *name)
+{
+    struct store_cert *cert = store_template_new();
+    int64_t id = 0;
+
+    if (store_cert_set_text(cert, STORE_NAME, name) && store_cert_set_text(cert, STORE_COMMON_NAME, name) &&
+        store_template_add(store, cert))
+        id = cert->id;
+    store_cert_free(cert);
+    CU_ASSERT_FATAL(id != 0);
+    return id;
+}
+
+static int64_t bind(const char *owner, const char *service, int64_t certificate, const char *parameters)
+{
+    int64_t id = 0;
+
+    CU_ASSERT_FATAL(bindings_keep(host(), owner, service, certificate, parameters, 0, &id));
+    return id;
+}
+
+static int status_is(int64_t id, const char *wanted)
+{
+    struct binding *binding = binding_get(store, id);
+    int is = binding != NULL && strcmp(binding->text[BINDING_STATUS], wanted) == 0;
+
+    binding_free(binding);
+    return is;
+}
+
+/* ---- tests ---- */
+
+/* "Proved" is said of all or not at all. */
+static void cancelled_between(void)
+{
+    int64_t certificate = add_template("between"), one, two;
+
+    write_file("bindings/plain.conf", 0644,
+               "parameter = name word\nwrite = text {home}/out/{name} mode=0644\n| {name}\n");
+    one = bind("one", "plain", certificate, "name=one");
+    two = bind("two", "plain", certificate, "name=two");
+    cancel_at = 0;
+    CU_ASSERT(!bindings_apply(host(), certificate));
+    CU_ASSERT(status_is(one, "") && status_is(two, ""));
+    cancel_at = 1;
+    CU_ASSERT(!bindings_apply(host(), certificate));
+    CU_ASSERT(status_is(one, BINDING_WRITTEN) && status_is(two, ""));
+    cancel_at = 2; /* when all is done it does not matter any more */
+    CU_ASSERT(bindings_apply(host(), certificate));
+    CU_ASSERT(status_is(one, BINDING_WRITTEN) && status_is(two, BINDING_WRITTEN));
+    CU_ASSERT_EQUAL(errors, 0);
+    cancel_at = -1;
+    CU_ASSERT(bindings_apply(host(), certificate));
+}
+
+int main(void)
+{
+    static CU_TestInfo tests[] = {{"cancelled between two", cancelled_between}, CU_TEST_INFO_NULL};
+    struct store_config config = {
+        .home = folder, .crypto = on_crypto, .error = on_error, .warn = on_error, .progress = on_progress};
+    OSSL_PROVIDER *provider;
+    int status;
+
+    snprintf(folder, sizeof(folder), "%s/unit-bindings-XXXXXX", P_tmpdir);
+    libctx = OSSL_LIB_CTX_new();
+    provider = OSSL_PROVIDER_load(libctx, "default");
+    if (mkdtemp(folder) == NULL || provider == NULL || (store = store_open(&config)) == NULL ||
+        mkdir(path_of("bindings"), 0700) != 0)
+        return 1;
+    status = unit_run("bindings", tests);
+    store_free(store);
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    OSSL_PROVIDER_unload(provider);
+    OSSL_LIB_CTX_free(libctx);
+    return status;
+}
