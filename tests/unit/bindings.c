@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static char folder[200], last[2048];
+static char program[300]; /* this one's */
 static OSSL_LIB_CTX *libctx;
 static struct store *store;
 static int errors, steps;
@@ -97,6 +98,17 @@ static void write_file(const char *name, mode_t mode, const char *text)
     CU_ASSERT_EQUAL(chmod(path_of(name), mode), 0);
 }
 
+static int holds(const char *name, const char *wanted)
+{
+    FILE *file = fopen(path_of(name), "re");
+    char text[200] = "";
+    size_t n = file != NULL ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+    if (file != NULL)
+        fclose(file);
+    return file != NULL && n == strlen(wanted) && strcmp(text, wanted) == 0;
+}
+
 /* ---- records ---- */
 
 /* What needs no certificate can be bound to a template. */
@@ -155,9 +167,39 @@ static void cancelled_between(void)
     CU_ASSERT(bindings_apply(host(), certificate));
 }
 
+/* What a command must do for the old files is not cancelled with what failed. */
+static void cancelled_in_the_middle(void)
+{
+    char text[1000];
+    int64_t certificate = add_template("middle"), id;
+
+    snprintf(text, sizeof(text),
+             "needs = %s\nparameter = name word\nwrite = text {home}/middle mode=0644\n| {name}\n"
+             "check = {home}/check\nrunning = pidfile {home}/pid\nreload = {home}/reload\n",
+             program);
+    write_file("bindings/middle.conf", 0644, text);
+    snprintf(text, sizeof(text), "#!/bin/sh\ntouch %s\nsleep 30\n", path_of("cancel"));
+    write_file("check", 0755, text);
+    snprintf(text, sizeof(text), "#!/bin/sh\nsleep 0.5\ntouch %s\n", path_of("reloaded"));
+    write_file("reload", 0755, text);
+    snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    write_file("pid", 0644, text);
+    write_file("middle", 0644, "old");
+    id = bind("middle", "middle", certificate, "name=new");
+    cancel_file = "cancel";
+    CU_ASSERT(!bindings_apply(host(), certificate));
+    CU_ASSERT(strstr(last, "interrupted; the old files are back") != NULL && strstr(last, "but") == NULL);
+    CU_ASSERT(status_is(id, BINDING_FAILED));
+    CU_ASSERT(holds("middle", "old"));
+    CU_ASSERT(is_there("reloaded"));
+    cancel_file = NULL;
+}
+
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"cancelled between two", cancelled_between}, CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {{"cancelled between two", cancelled_between},
+                                  {"cancelled in the middle", cancelled_in_the_middle},
+                                  CU_TEST_INFO_NULL};
     struct store_config config = {
         .home = folder, .crypto = on_crypto, .error = on_error, .warn = on_error, .progress = on_progress};
     OSSL_PROVIDER *provider;
@@ -166,8 +208,8 @@ int main(void)
     snprintf(folder, sizeof(folder), "%s/unit-bindings-XXXXXX", P_tmpdir);
     libctx = OSSL_LIB_CTX_new();
     provider = OSSL_PROVIDER_load(libctx, "default");
-    if (mkdtemp(folder) == NULL || provider == NULL || (store = store_open(&config)) == NULL ||
-        mkdir(path_of("bindings"), 0700) != 0)
+    if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0 || mkdtemp(folder) == NULL ||
+        provider == NULL || (store = store_open(&config)) == NULL || mkdir(path_of("bindings"), 0700) != 0)
         return 1;
     status = unit_run("bindings", tests);
     store_free(store);

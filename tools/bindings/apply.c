@@ -36,6 +36,7 @@ struct job {
     struct plan plan;
     const char *status; /* what it has come to */
     int is_changed;     /* something was done */
+    int is_going_back;  /* which is not cancelled */
     char why[WHY_MAX];
 };
 
@@ -68,7 +69,7 @@ static int is_stopped(void *arg)
 {
     const struct job *job = arg;
 
-    return job->host->is_cancelled(job->host->arg);
+    return !job->is_going_back && job->host->is_cancelled(job->host->arg);
 }
 
 static int expand_all(const struct job *job, char *const *texts, char **result)
@@ -236,12 +237,14 @@ static int prove(struct job *job)
     return shows(job, VERIFY_MS, job->why, sizeof(job->why));
 }
 
-/* The old ones come back, whatever was wrong with the new ones, which is what is reported. */
+/* The old ones come back, whatever was wrong with the new ones, which is what is reported. A cancellation
+ * does not leave it half done: each command has its time. */
 static void take_back(struct job *job)
 {
     char cause[WHY_MAX] = "";
     size_t len = strlen(job->why);
 
+    job->is_going_back = 1;
     if (!plan_restore(&job->plan, cause, sizeof(cause)))
         snprintf(job->why + len, sizeof(job->why) - len, "; the old files can't be put back: %s", cause);
     else if (is_running(job) && !reload(job, cause, sizeof(cause)))
