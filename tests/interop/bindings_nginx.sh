@@ -50,6 +50,19 @@ mark=$(tpm_mark)
 equal "a handshake" "$(shown "$port")" "$(get in-tpm fingerprint)"
 equal "is signed in the TPM" "$(tpm_operations "$mark")" 1
 
+# ---- a pidfile is not believed ----
+cp "$T/nginx.pid" "$T/nginx.pid.good"
+sleep 600 &
+stranger=$!
+PIDS+=("$stranger")
+echo "$stranger" >"$T/nginx.pid"
+check "a pidfile that names somebody else" signet '/certificate binding set 0 certificate=one'
+said 'nginx: one: is written; the service does not run'
+check "who gets no signal" kill -0 "$stranger"
+cp "$T/nginx.pid.good" "$T/nginx.pid"
+check "the right one" signet '/certificate binding set 0 certificate=two'
+equal "what is shown" "$(shown "$port")" "$(get two fingerprint)"
+
 # ---- names and removal: a binding is to the certificate, not to a name ----
 check "renamed" signet '/certificate set two name=zwei'
 check "bound by its new name" signet '/certificate binding set 0 certificate=zwei'

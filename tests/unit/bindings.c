@@ -7,9 +7,12 @@
 
 #include <ftw.h>
 #include <openssl/provider.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[200], last[2048];
@@ -109,6 +112,14 @@ static int holds(const char *name, const char *wanted)
     return file != NULL && n == strlen(wanted) && strcmp(text, wanted) == 0;
 }
 
+static void write_pid(pid_t pid)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%d\n", (int)pid);
+    write_file("pid", 0644, text);
+}
+
 /* ---- records ---- */
 
 /* What needs no certificate can be bound to a template. */
@@ -182,8 +193,7 @@ static void cancelled_in_the_middle(void)
     write_file("check", 0755, text);
     snprintf(text, sizeof(text), "#!/bin/sh\nsleep 0.5\ntouch %s\n", path_of("reloaded"));
     write_file("reload", 0755, text);
-    snprintf(text, sizeof(text), "%d\n", (int)getpid());
-    write_file("pid", 0644, text);
+    write_pid(getpid());
     write_file("middle", 0644, "old");
     id = bind("middle", "middle", certificate, "name=new");
     cancel_file = "cancel";
@@ -195,10 +205,137 @@ static void cancelled_in_the_middle(void)
     cancel_file = NULL;
 }
 
+/* ---- the process of a pidfile ---- */
+
+static pid_t start(const char *path)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execl(path, path, "60", (char *)NULL);
+        _exit(1);
+    }
+    /* Until it is that program: the child of this one is this one first. */
+    while (pid > 0) {
+        char link[64], target[300];
+        ssize_t n;
+
+        snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+        n = readlink(link, target, sizeof(target));
+        if (n > 0 && (n != (ssize_t)strlen(program) || strncmp(target, program, (size_t)n) != 0))
+            break;
+    }
+    return pid;
+}
+
+static void end(pid_t pid)
+{
+    CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+    CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+}
+
+static int is_process(const char *wanted)
+{
+    int is_hidden, fd = process_open(path_of("pid"), wanted, &is_hidden);
+
+    CU_ASSERT(!is_hidden);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static void copy_program(const char *from, const char *to)
+{
+    char command[700];
+
+    snprintf(command, sizeof(command), "cp %s %s.new && mv %s.new %s", from, to, to, to);
+    CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static void processes(void)
+{
+    static const char *const none[] = {"", "x", "0", "1", "-1", "99999999999999999999", "/proc"};
+    char sleeper[300], other[300];
+    pid_t pid;
+    size_t i;
+
+    for (i = 0; i < sizeof(none) / sizeof(*none); i++) {
+        write_file("pid", 0644, none[i]);
+        CU_ASSERT(!is_process(program));
+    }
+    unlink(path_of("pid"));
+    CU_ASSERT(!is_process(program));
+    write_pid(getpid());
+    CU_ASSERT(is_process(program));
+    CU_ASSERT(is_process("/proc/self/exe")); /* a link to it */
+    CU_ASSERT(!is_process("/bin/sleep"));
+    CU_ASSERT(!is_process("/there/is/none"));
+    snprintf(sleeper, sizeof(sleeper), "%s", path_of("sleeper"));
+    snprintf(other, sizeof(other), "%s", path_of("sleeper-2"));
+    copy_program("/bin/sleep", sleeper);
+    copy_program("/bin/sleep", other);
+    pid = start(sleeper);
+    write_pid(pid);
+    CU_ASSERT(is_process(sleeper));
+    CU_ASSERT(!is_process(other) && !is_process(program));
+    /* As in an upgrade of its package. */
+    copy_program("/bin/sleep", sleeper);
+    CU_ASSERT(is_process(sleeper));
+    CU_ASSERT(!is_process(other));
+    /* It has ended, and is not waited for yet; and then it has been. */
+    CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+    CU_ASSERT(!is_process(sleeper));
+    CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+    CU_ASSERT(!is_process(sleeper));
+}
+
+/* As signetd.service runs it, which may not see what other processes run. */
+static void processes_out_of_sight(void)
+{
+    int ready[2], status = 0;
+    pid_t pid, observer;
+    char byte;
+
+    CU_ASSERT_FATAL(pipe(ready) == 0);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_NAME, "serviced");
+        prctl(PR_SET_DUMPABLE, 0);
+        if (write(ready[1], "", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+    write_pid(pid);
+    CU_ASSERT_EQUAL(chmod(folder, 0711), 0);
+    observer = fork();
+    if (observer == 0) {
+        char link[64], target[300];
+
+        snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(2);
+        if (readlink(link, target, sizeof(target)) >= 0)
+            _exit(3);
+        _exit(is_process("/usr/sbin/serviced") && !is_process("/usr/sbin/served") && !is_process(program)
+                  ? 0
+                  : 4);
+    }
+    CU_ASSERT_EQUAL(waitpid(observer, &status, 0), observer);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(chmod(folder, 0700), 0);
+    end(pid);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {{"cancelled between two", cancelled_between},
                                   {"cancelled in the middle", cancelled_in_the_middle},
+                                  {"processes", processes},
+                                  {"processes out of sight", processes_out_of_sight},
                                   CU_TEST_INFO_NULL};
     struct store_config config = {
         .home = folder, .crypto = on_crypto, .error = on_error, .warn = on_error, .progress = on_progress};

@@ -10,11 +10,11 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,22 +110,42 @@ static int run(struct job *job, const char *what, char *const *command, char *wh
     return ok;
 }
 
-/* Of a process that is there; 0: of none. */
-static pid_t read_pid(const struct job *job)
+/* As process_open. */
+static int open_process(const struct job *job, int *is_hidden)
 {
-    char *path = values_expand(&job->values, job->service->running_what), text[32];
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-    long pid = 0;
+    char *path = values_expand(&job->values, job->service->running_what),
+         *program = values_expand(&job->values, job->service->needs);
+    int fd = -1;
+
+    *is_hidden = 0;
+    if (path != NULL && program != NULL)
+        fd = process_open(path, program, is_hidden);
+    OPENSSL_free(path);
+    OPENSSL_free(program);
+    return fd;
+}
+
+static int is_process_there(const struct job *job)
+{
+    int is_hidden, fd = open_process(job, &is_hidden);
 
     if (fd >= 0)
         close(fd);
-    OPENSSL_free(path);
-    if (n > 0) {
-        text[n] = '\0';
-        pid = strtol(text, NULL, 10);
-    }
-    return pid > 1 && pid < INT_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? (pid_t)pid : 0;
+    return fd >= 0;
+}
+
+static int send_signal(const struct job *job, char *why, size_t size)
+{
+    int is_hidden, fd = open_process(job, &is_hidden), ok;
+
+    ok = fd >= 0 && !is_hidden && pidfd_send_signal(fd, job->service->reload_signal, NULL, 0) == 0;
+    if (!ok)
+        snprintf(why, size, "reload: the process: %s",
+                 is_hidden ? "/proc does not show whether it is the service's"
+                           : strerror(fd >= 0 ? errno : ESRCH));
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }
 
 static int is_active(struct job *job)
@@ -176,7 +196,7 @@ static int is_running(struct job *job)
     case RUNNING_SYSTEMD:
         return is_active(job);
     case RUNNING_PIDFILE:
-        return read_pid(job) != 0;
+        return is_process_there(job);
     case RUNNING_CONNECT:
         return can_connect(job);
     default:
@@ -187,17 +207,10 @@ static int is_running(struct job *job)
 static int reload(struct job *job, char *why, size_t size)
 {
     const struct service *service = job->service;
-    pid_t pid;
 
     if (service->reload[0] != NULL)
         return run(job, "reload", (char *const *)service->reload, why, size);
-    if (service->reload_signal == 0)
-        return 1;
-    pid = read_pid(job);
-    if (pid != 0 && kill(pid, service->reload_signal) == 0)
-        return 1;
-    snprintf(why, size, "reload: process %d: %s", (int)pid, strerror(pid != 0 ? errno : ESRCH));
-    return 0;
+    return service->reload_signal == 0 || send_signal(job, why, size);
 }
 
 static int can_verify(const struct job *job)

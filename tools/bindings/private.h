@@ -134,6 +134,12 @@ void plan_forget(const struct plan *plan);
 int plan_make(struct plan *plan, struct store *store, const struct store_cert *cert,
               const struct values *values, char *why, size_t size);
 
+/* ---- process.c ---- */
+
+/* A descriptor of the process that the file names, if it runs this program; -1: none does. is_hidden: there is
+ * one, and /proc, as it is mounted here, does not show what it is. */
+int process_open(const char *pidfile, const char *program, int *is_hidden);
+
 /* ---- handshake.c ---- */
 
 /* Connects, and compares what is shown with the certificate, again and again for so many milliseconds.
