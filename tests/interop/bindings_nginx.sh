@@ -98,7 +98,8 @@ check "a process that is killed" bash -c "! $BUILD/tools/signet '/certificate bi
 rm "$T/kill"
 equal "the old files are kept" "$(find "$SIGNET_HOME/bindings-old" -mindepth 1 -maxdepth 1 -type d | wc -l)" 1
 equal "nginx has the old one" "$(shown "$port")" "$(get one fingerprint)"
-check "the next one completes it" signet '/certificate binding apply'
+check "which is due at once" signet renew
+said 'result kind=binding name=nginx what=apply outcome=ok'
 equal "what is shown" "$(shown "$port")" "$(get two fingerprint)"
 equal "nothing is left" "$(ls "$SIGNET_HOME/bindings-old")" ''
 touch "$T/kill"
@@ -109,12 +110,13 @@ refused "the next one finds it wrong" signet '/certificate binding apply 0'
 said 'exit status 1: no; the old files are back'
 equal "the files are those before the first" "$(plain_openssl x509 -in "$folder/fullchain.pem" -noout -fingerprint -sha256 | cut -d= -f2 | tr -d : | tr A-F a-f)" "$(get two fingerprint)"
 printf '#!/bin/sh\n' >"$T/check"
+check "and now good" signet '/certificate binding apply 0'
 for ms in 3 10 30 60 100 200 400; do
     name=one
     [ "$(binding 0 certificate)" = two ] || name=two
     # Whether it was killed or ended before, the next one must find its way.
     { timeout -s KILL "0.$(printf %03d "$ms")" "$BUILD/tools/signet" "/certificate binding set 0 certificate=$name" || :; } >"$OUT" 2>&1
-    check "after a kill at $ms ms" signet '/certificate binding apply 0'
+    check "after a kill at $ms ms" signet renew
     equal "it serves what is bound" "$(shown "$port")" "$(get "$(binding 0 certificate)" fingerprint)"
     equal "nothing is left" "$(ls -A "$SIGNET_HOME/bindings-old")" ''
     equal "the files" "$(ls -A "$folder" | paste -sd' ')" 'fullchain.pem key.pem'

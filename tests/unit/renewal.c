@@ -4,6 +4,7 @@
 #include "tools/renewal/renewal.h"
 
 #include "store/private.h"
+#include "tools/bindings/bindings.h"
 #include "unit.h"
 
 #include <ftw.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DAY 86400
 
@@ -301,6 +303,34 @@ static void proving(void)
     store_cert_free(before);
 }
 
+/* ---- bindings ---- */
+
+/* A binding that a process was killed over is due at once; with a failure, after its wait; off, never. */
+static void bindings(void)
+{
+    struct bindings_host h = {store, on_error, on_step, is_cancelled, NULL};
+    char path[300], menu[100];
+    int64_t id, wait = (int64_t)time(NULL) + 300, before = next_due();
+    char text[24];
+
+    CU_ASSERT_FATAL(before != 0);
+    CU_ASSERT_FATAL(bindings_keep(&h, "renewal", "nginx", 0, "", 0, &id));
+    CU_ASSERT_EQUAL(next_due(), before);
+    snprintf(path, sizeof(path), "%s/bindings-old", folder);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/bindings-old/%d", folder, (int)id);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    CU_ASSERT_EQUAL(next_due(), 0);
+    snprintf(menu, sizeof(menu), BINDINGS_MENU "*%d", (int)id);
+    snprintf(text, sizeof(text), "%lld", (long long)wait);
+    CU_ASSERT(store_setting_set(store, menu, binding_names[BINDING_STATUS], BINDING_FAILED, 0) &&
+              store_setting_set(store, menu, binding_names[BINDING_NEXT_TRY], text, 0));
+    CU_ASSERT_EQUAL(next_due(), before < wait ? before : wait);
+    CU_ASSERT(bindings_keep(&h, "renewal", "nginx", 0, "", 1, &id));
+    CU_ASSERT_EQUAL(next_due(), before);
+    CU_ASSERT_EQUAL(rmdir(path), 0);
+}
+
 /* ---- warnings ---- */
 
 static int is_said(void *arg, int64_t id, int64_t when, const char *topics, const char *message)
@@ -355,8 +385,8 @@ static void warnings(void)
 int main(void)
 {
     static CU_TestInfo tests[] = {{"steps", steps},       {"waiting", waiting}, {"what is due", due},
-                                  {"renewing", renewing}, {"proving", proving}, {"warnings", warnings},
-                                  CU_TEST_INFO_NULL};
+                                  {"renewing", renewing}, {"proving", proving}, {"bindings", bindings},
+                                  {"warnings", warnings}, CU_TEST_INFO_NULL};
     struct store_config config = {
         .home = folder, .crypto = on_crypto, .error = on_error, .warn = on_error, .progress = on_progress};
     OSSL_PROVIDER *provider;

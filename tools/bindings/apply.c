@@ -336,6 +336,7 @@ static int give(struct job *job, int is_due)
     }
     if (!plan_make(&job->plan, job->host->store, job->cert, &job->values, job->why, sizeof(job->why)))
         return 0;
+    plan_tidy(&job->plan);
     if (!plan_is_done(&job->plan) || plan_is_pending(&job->plan))
         return replace(job);
     if (is_due && (strcmp(before, BINDING_SERVED) == 0 || strcmp(before, BINDING_WRITTEN) == 0)) {

@@ -80,6 +80,8 @@ int bindings_apply_one(struct bindings_host *host, int64_t id);
 /* All whose last try has failed, or whose files are not what they should be any more, such as after a CRL was
  * renewed. *count is the number of those that something was done for. */
 int bindings_apply_due(struct bindings_host *host, int *count);
+/* Has a process that was killed left files of this entry to be completed or taken back? */
+int bindings_is_pending(struct store *store, int64_t id);
 /* Does the service show the certificate now? Writes nothing but the entry's state. */
 int bindings_verify(struct bindings_host *host, int64_t id);
 

@@ -199,6 +199,13 @@ int plan_is_pending(const struct plan *plan)
     return access(path, F_OK) == 0;
 }
 
+int bindings_is_pending(struct store *store, int64_t id)
+{
+    const struct plan plan = {.home = store_home(store), .id = id};
+
+    return plan_is_pending(&plan);
+}
+
 /* Removes a folder of at most so many files. */
 static void sweep(const struct plan *plan, const char *suffix)
 {
@@ -218,6 +225,19 @@ static void sweep(const struct plan *plan, const char *suffix)
     unlink(path);
     old_path(plan, suffix, "", path, sizeof(path));
     rmdir(path);
+}
+
+void plan_tidy(const struct plan *plan)
+{
+    static const char *const suffixes[] = {".new", ".gone"};
+    char path[PATH_MAX];
+    size_t i;
+
+    for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+        old_path(plan, suffixes[i], "", path, sizeof(path));
+        if (access(path, F_OK) == 0)
+            sweep(plan, suffixes[i]);
+    }
 }
 
 void plan_forget(const struct plan *plan)

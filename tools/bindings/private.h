@@ -120,6 +120,8 @@ void plan_clear(struct plan *plan);
 int plan_is_done(const struct plan *plan);
 /* Is there what a process that was killed has left to be completed or taken back? */
 int plan_is_pending(const struct plan *plan);
+/* Removes what it has left that is of no use. */
+void plan_tidy(const struct plan *plan);
 /* Keeps what is there, as a whole, unless it is kept already. */
 int plan_save(const struct plan *plan, char *why, size_t size);
 int plan_write(const struct plan *plan, char *why, size_t size);
