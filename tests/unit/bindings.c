@@ -205,6 +205,32 @@ static void cancelled_in_the_middle(void)
     cancel_file = NULL;
 }
 
+/* A run was killed; before the next the parameters were changed, and with them the paths. */
+static void other_paths(void)
+{
+    char why[WHY_MAX] = "", a[300], b[300];
+    struct plan plan = {.home = folder, .id = 777, .count = 1};
+
+    snprintf(a, sizeof(a), "%s", path_of("a"));
+    snprintf(b, sizeof(b), "%s", path_of("b"));
+    write_file("a", 0644, "old a");
+    write_file("b", 0640, "old b");
+    plan.files[0] = (struct new_file){a, (char *)"new", 3, 0600, (uid_t)-1, (gid_t)-1};
+    CU_ASSERT(plan_save(&plan, why, sizeof(why)) && plan_write(&plan, why, sizeof(why)));
+    CU_ASSERT(holds("a", "new"));
+    CU_ASSERT(plan_is_pending(&plan));
+    /* The same paths: what is kept is what was there before the first. */
+    CU_ASSERT(plan_save(&plan, why, sizeof(why)));
+    CU_ASSERT(holds("a", "new"));
+    plan.files[0].path = b;
+    CU_ASSERT(plan_save(&plan, why, sizeof(why)) && plan_write(&plan, why, sizeof(why)));
+    CU_ASSERT(holds("a", "old a") && holds("b", "new"));
+    CU_ASSERT(plan_restore(&plan, why, sizeof(why)));
+    CU_ASSERT(holds("a", "old a") && holds("b", "old b"));
+    CU_ASSERT(!plan_is_pending(&plan));
+    CU_ASSERT_STRING_EQUAL(why, "");
+}
+
 /* ---- the process of a pidfile ---- */
 
 static pid_t start(const char *path)
@@ -334,6 +360,7 @@ int main(void)
 {
     static CU_TestInfo tests[] = {{"cancelled between two", cancelled_between},
                                   {"cancelled in the middle", cancelled_in_the_middle},
+                                  {"other paths", other_paths},
                                   {"processes", processes},
                                   {"processes out of sight", processes_out_of_sight},
                                   CU_TEST_INFO_NULL};
