@@ -143,6 +143,19 @@ check "the bound certificate is removed" signet '/certificate remove one'
 said 'binding.* named the certificate and is empty now'
 equal "nothing is bound" "$(binding 0 certificate)" ''
 equal "the service goes on" "$(port_open "$port" && echo runs)" runs
+printf '#!/bin/sh\nkill -9 "$PPID"\n' >"$T/check"
+service_file nginx "s|^check = .*|check = $T/check|"
+check "killed once more" bash -c "! $BUILD/tools/signet '/certificate binding set 0 certificate=two'"
+check "something is kept" test -s "$(echo "$SIGNET_HOME"/bindings-old/*/1)"
 check "the binding is removed" signet '/certificate binding remove 0'
 check "the files stay" test -s "$folder/key.pem"
+equal "they are those before" "$(plain_openssl x509 -in "$folder/fullchain.pem" -noout -fingerprint -sha256 | cut -d= -f2 | tr -d : | tr A-F a-f)" "$(shown "$port")"
+equal "no key is kept" "$(ls -A "$SIGNET_HOME/bindings-old")" ''
+rm "$SIGNET_HOME/bindings/nginx.conf"
+
+# ---- files in the store's own folder go with the binding ----
+check "bound by the built-in file" signet "/certificate binding add certificate=two service=nginx parameters=\"config=$T/nginx.conf,pidfile=$T/nginx.none\""
+check "its key" test -s "$SIGNET_HOME/services/nginx/key.pem"
+check "it is removed" signet '/certificate binding remove 0'
+check "with its key" test ! -e "$SIGNET_HOME/services"
 if grep -E '\[(alert|crit)\]' "$T/nginx-error.log"; then die "nginx complains"; fi

@@ -66,6 +66,9 @@ int bindings_keep(struct bindings_host *host, const char *owner, const char *ser
 int bindings_check(struct bindings_host *host, int64_t id, const char *service, const char *parameters);
 /* The paths of an entry's files, with commas between them; the caller's. NULL: not known. */
 char *bindings_files(struct store *store, const struct binding *binding);
+/* Removes what an entry that goes has in the store's folder: its files there, with their keys, and what is kept
+ * of those before. What a killed run has left is taken back first. */
+void bindings_remove_files(struct store *store, const struct binding *binding);
 /* Calls each with the name of a service that there is a file for, once a name; 0 stops. */
 void bindings_services(struct store *store, int (*each)(void *arg, const char *name), void *arg);
 

@@ -253,6 +253,28 @@ void plan_forget(const struct plan *plan)
     sweep(plan, ".gone");
 }
 
+void plan_sweep(const struct plan *plan)
+{
+    plan_forget(plan);
+    sweep(plan, ".new");
+}
+
+void file_remove_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    char parent[PATH_MAX], *slash;
+
+    if (strncmp(path, folder, len) != 0 || path[len] != '/')
+        return;
+    unlink(path);
+    OPENSSL_strlcpy(parent, path, sizeof(parent));
+    while ((slash = strrchr(parent, '/')) != NULL && slash > parent + len) {
+        *slash = '\0';
+        if (rmdir(parent) != 0)
+            return;
+    }
+}
+
 static int save_file(const struct plan *plan, size_t i, char *why, size_t size)
 {
     char path[PATH_MAX], name[24];

@@ -129,6 +129,10 @@ int plan_write(const struct plan *plan, char *why, size_t size);
 int plan_restore(const struct plan *plan, char *why, size_t size);
 /* The new files stay. */
 void plan_forget(const struct plan *plan);
+/* Removes all that is kept of an entry. */
+void plan_sweep(const struct plan *plan);
+/* Removes a file that is below a folder, and the folders between that are empty then. */
+void file_remove_below(const char *path, const char *folder);
 
 /* ---- content.c ---- */
 
