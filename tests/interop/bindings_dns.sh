@@ -88,6 +88,10 @@ sleep 1.5
 check "it answers nothing" silent
 check "the good one again" dns "use-doh-server=https://localhost:$good/dns-query"
 wait_until "an answer" answers
+check "what dnsdist is not told" dns servers=192.0.2.53 allow-remote-requests=yes
+said 'servers is kept, but no service here obeys it' 'allow-remote-requests is kept, but no service here obeys it'
+check "as it is without" dns 'servers=""' allow-remote-requests=no
+if grep 'obeys' "$OUT"; then die "nothing was set"; fi
 check "what is bound" signet '/certificate binding print detail'
 said 'service="dns-doh"' 'status="written"' 'owner="/ip/dns"'
 check "none" dns 'use-doh-server=""'

@@ -42,6 +42,7 @@ bad "a key that its group can write" 3 'not for everybody' 'write = combined /tm
 bad "a line of text that belongs nowhere" 3 'no "write = text"' '| text\n'
 bad "a reload that would start what is stopped" 3 'must not be started' 'reload = /bin/true\n'
 bad "no such signal" 4 'signal HUP' 'running = pidfile /run/x\nreload = signal KILL\n'
+bad "a pidfile that is to be believed" 4 'tells what the process must be' 'running = pidfile /run/x\nreload = signal HUP\n'
 bad "a signal without a process" 4 'running = pidfile only' 'running = systemd x.service\nreload = signal HUP\n'
 bad "no way to run" 3 'expected systemd' 'running = always\n'
 bad "connect without an address" 3 'address of verify' 'running = connect\n'

@@ -50,6 +50,19 @@ mark=$(tpm_mark)
 equal "a handshake" "$(shown "$port")" "$(get in-tpm fingerprint)"
 equal "is signed in the TPM" "$(tpm_operations "$mark")" 1
 
+# ---- a pidfile is not believed ----
+cp "$T/nginx.pid" "$T/nginx.pid.good"
+sleep 600 &
+stranger=$!
+PIDS+=("$stranger")
+echo "$stranger" >"$T/nginx.pid"
+check "a pidfile that names somebody else" signet '/certificate binding set 0 certificate=one'
+said 'nginx: one: is written; the service does not run'
+check "who gets no signal" kill -0 "$stranger"
+cp "$T/nginx.pid.good" "$T/nginx.pid"
+check "the right one" signet '/certificate binding set 0 certificate=two'
+equal "what is shown" "$(shown "$port")" "$(get two fingerprint)"
+
 # ---- names and removal: a binding is to the certificate, not to a name ----
 check "renamed" signet '/certificate set two name=zwei'
 check "bound by its new name" signet '/certificate binding set 0 certificate=zwei'
@@ -85,7 +98,8 @@ check "a process that is killed" bash -c "! $BUILD/tools/signet '/certificate bi
 rm "$T/kill"
 equal "the old files are kept" "$(find "$SIGNET_HOME/bindings-old" -mindepth 1 -maxdepth 1 -type d | wc -l)" 1
 equal "nginx has the old one" "$(shown "$port")" "$(get one fingerprint)"
-check "the next one completes it" signet '/certificate binding apply'
+check "which is due at once" signet renew
+said 'result kind=binding name=nginx what=apply outcome=ok'
 equal "what is shown" "$(shown "$port")" "$(get two fingerprint)"
 equal "nothing is left" "$(ls "$SIGNET_HOME/bindings-old")" ''
 touch "$T/kill"
@@ -96,12 +110,13 @@ refused "the next one finds it wrong" signet '/certificate binding apply 0'
 said 'exit status 1: no; the old files are back'
 equal "the files are those before the first" "$(plain_openssl x509 -in "$folder/fullchain.pem" -noout -fingerprint -sha256 | cut -d= -f2 | tr -d : | tr A-F a-f)" "$(get two fingerprint)"
 printf '#!/bin/sh\n' >"$T/check"
+check "and now good" signet '/certificate binding apply 0'
 for ms in 3 10 30 60 100 200 400; do
     name=one
     [ "$(binding 0 certificate)" = two ] || name=two
     # Whether it was killed or ended before, the next one must find its way.
     { timeout -s KILL "0.$(printf %03d "$ms")" "$BUILD/tools/signet" "/certificate binding set 0 certificate=$name" || :; } >"$OUT" 2>&1
-    check "after a kill at $ms ms" signet '/certificate binding apply 0'
+    check "after a kill at $ms ms" signet renew
     equal "it serves what is bound" "$(shown "$port")" "$(get "$(binding 0 certificate)" fingerprint)"
     equal "nothing is left" "$(ls -A "$SIGNET_HOME/bindings-old")" ''
     equal "the files" "$(ls -A "$folder" | paste -sd' ')" 'fullchain.pem key.pem'
@@ -128,6 +143,19 @@ check "the bound certificate is removed" signet '/certificate remove one'
 said 'binding.* named the certificate and is empty now'
 equal "nothing is bound" "$(binding 0 certificate)" ''
 equal "the service goes on" "$(port_open "$port" && echo runs)" runs
+printf '#!/bin/sh\nkill -9 "$PPID"\n' >"$T/check"
+service_file nginx "s|^check = .*|check = $T/check|"
+check "killed once more" bash -c "! $BUILD/tools/signet '/certificate binding set 0 certificate=two'"
+check "something is kept" test -s "$(echo "$SIGNET_HOME"/bindings-old/*/1)"
 check "the binding is removed" signet '/certificate binding remove 0'
 check "the files stay" test -s "$folder/key.pem"
+equal "they are those before" "$(plain_openssl x509 -in "$folder/fullchain.pem" -noout -fingerprint -sha256 | cut -d= -f2 | tr -d : | tr A-F a-f)" "$(shown "$port")"
+equal "no key is kept" "$(ls -A "$SIGNET_HOME/bindings-old")" ''
+rm "$SIGNET_HOME/bindings/nginx.conf"
+
+# ---- files in the store's own folder go with the binding ----
+check "bound by the built-in file" signet "/certificate binding add certificate=two service=nginx parameters=\"config=$T/nginx.conf,pidfile=$T/nginx.none\""
+check "its key" test -s "$SIGNET_HOME/services/nginx/key.pem"
+check "it is removed" signet '/certificate binding remove 0'
+check "with its key" test ! -e "$SIGNET_HOME/services"
 if grep -E '\[(alert|crit)\]' "$T/nginx-error.log"; then die "nginx complains"; fi

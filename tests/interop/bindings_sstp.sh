@@ -45,6 +45,11 @@ check "re-bound" sstp certificate=router-tls-new
 equal "what is shown" "$(shown 443)" "$(get router-tls-new fingerprint)"
 client
 
+check "what the server is not told" sstp verify-client-certificate=yes tls-version=only-1.2
+said 'verify-client-certificate is kept, but no service here obeys it' 'tls-version is kept, but no service here obeys it'
+check "as it is without" sstp verify-client-certificate=no tls-version=any
+if grep 'obeys' "$OUT"; then die "nothing was set"; fi
+
 # ---- what goes ----
 check "disabled" sstp enabled=no
 equal "the binding" "$(bound disabled)" yes

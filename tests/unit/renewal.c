@@ -4,6 +4,7 @@
 #include "tools/renewal/renewal.h"
 
 #include "store/private.h"
+#include "tools/bindings/bindings.h"
 #include "unit.h"
 
 #include <ftw.h>
@@ -11,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DAY 86400
 
 static char folder[200], last[1024];
 static OSSL_LIB_CTX *libctx;
 static struct store *store;
-static int errors, proofs, is_proved = 1;
+static int errors, proofs, is_proved = 1, cancels_proof, cancelled;
 
 /* In the place of the one that asks services. */
 int renewal_prove(struct managed_host *host, int64_t certificate)
@@ -25,6 +27,7 @@ int renewal_prove(struct managed_host *host, int64_t certificate)
     (void)host;
     (void)certificate;
     proofs++;
+    cancelled = cancels_proof;
     return is_proved;
 }
 
@@ -50,7 +53,7 @@ static void on_step(void *arg, const char *text)
 static int is_cancelled(void *arg)
 {
     (void)arg;
-    return 0;
+    return cancelled;
 }
 
 static const char *last_error(void *arg)
@@ -282,8 +285,50 @@ static void proving(void)
     CU_ASSERT_STRING_NOT_EQUAL(now->text[STORE_FINGERPRINT], before->text[STORE_FINGERPRINT]);
     CU_ASSERT(renewal_is(store, entry, "last-error", "") && renewal_is(store, entry, "failures", ""));
     CU_ASSERT_EQUAL(store_previous_is_there(store, id), 0);
+    store_cert_free(before);
+    before = now;
+    /* Cancelled in between: neither proved nor failed, and it goes on later. */
+    is_proved = 0;
+    cancels_proof = 1;
+    CU_ASSERT(!renewal_run_local(&h, entry_id, 1, &count));
+    now = get(id);
+    CU_ASSERT_STRING_NOT_EQUAL(now->text[STORE_FINGERPRINT], before->text[STORE_FINGERPRINT]);
+    CU_ASSERT_EQUAL(store_previous_is_there(store, id), 1);
+    CU_ASSERT(renewal_deploy_is_due(store, entry, now));
+    is_proved = 1;
+    cancels_proof = cancelled = 0;
+    CU_ASSERT(renewal_deploy(&h, entry, id));
+    CU_ASSERT_EQUAL(store_previous_is_there(store, id), 0);
     store_cert_free(now);
     store_cert_free(before);
+}
+
+/* ---- bindings ---- */
+
+/* A binding that a process was killed over is due at once; with a failure, after its wait; off, never. */
+static void bindings(void)
+{
+    struct bindings_host h = {store, on_error, on_step, is_cancelled, NULL};
+    char path[300], menu[100];
+    int64_t id, wait = (int64_t)time(NULL) + 300, before = next_due();
+    char text[24];
+
+    CU_ASSERT_FATAL(before != 0);
+    CU_ASSERT_FATAL(bindings_keep(&h, "renewal", "nginx", 0, "", 0, &id));
+    CU_ASSERT_EQUAL(next_due(), before);
+    snprintf(path, sizeof(path), "%s/bindings-old", folder);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/bindings-old/%d", folder, (int)id);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    CU_ASSERT_EQUAL(next_due(), 0);
+    snprintf(menu, sizeof(menu), BINDINGS_MENU "*%d", (int)id);
+    snprintf(text, sizeof(text), "%lld", (long long)wait);
+    CU_ASSERT(store_setting_set(store, menu, binding_names[BINDING_STATUS], BINDING_FAILED, 0) &&
+              store_setting_set(store, menu, binding_names[BINDING_NEXT_TRY], text, 0));
+    CU_ASSERT_EQUAL(next_due(), before < wait ? before : wait);
+    CU_ASSERT(bindings_keep(&h, "renewal", "nginx", 0, "", 1, &id));
+    CU_ASSERT_EQUAL(next_due(), before);
+    CU_ASSERT_EQUAL(rmdir(path), 0);
 }
 
 /* ---- warnings ---- */
@@ -359,9 +404,9 @@ static void trusted(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"steps", steps},         {"waiting", waiting}, {"what is due", due},
-                                  {"renewing", renewing},   {"proving", proving}, {"warnings", warnings},
-                                  {"trusted CAs", trusted}, CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {{"steps", steps},       {"waiting", waiting},     {"what is due", due},
+                                  {"renewing", renewing}, {"proving", proving},     {"bindings", bindings},
+                                  {"warnings", warnings}, {"trusted CAs", trusted}, CU_TEST_INFO_NULL};
     struct store_config config = {
         .home = folder, .crypto = on_crypto, .error = on_error, .warn = on_error, .progress = on_progress};
     OSSL_PROVIDER *provider;

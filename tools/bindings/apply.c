@@ -10,11 +10,11 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +36,7 @@ struct job {
     struct plan plan;
     const char *status; /* what it has come to */
     int is_changed;     /* something was done */
+    int is_going_back;  /* which is not cancelled */
     char why[WHY_MAX];
 };
 
@@ -68,7 +69,7 @@ static int is_stopped(void *arg)
 {
     const struct job *job = arg;
 
-    return job->host->is_cancelled(job->host->arg);
+    return !job->is_going_back && job->host->is_cancelled(job->host->arg);
 }
 
 static int expand_all(const struct job *job, char *const *texts, char **result)
@@ -109,22 +110,42 @@ static int run(struct job *job, const char *what, char *const *command, char *wh
     return ok;
 }
 
-/* Of a process that is there; 0: of none. */
-static pid_t read_pid(const struct job *job)
+/* As process_open. */
+static int open_process(const struct job *job, int *is_hidden)
 {
-    char *path = values_expand(&job->values, job->service->running_what), text[32];
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-    long pid = 0;
+    char *path = values_expand(&job->values, job->service->running_what),
+         *program = values_expand(&job->values, job->service->needs);
+    int fd = -1;
+
+    *is_hidden = 0;
+    if (path != NULL && program != NULL)
+        fd = process_open(path, program, is_hidden);
+    OPENSSL_free(path);
+    OPENSSL_free(program);
+    return fd;
+}
+
+static int is_process_there(const struct job *job)
+{
+    int is_hidden, fd = open_process(job, &is_hidden);
 
     if (fd >= 0)
         close(fd);
-    OPENSSL_free(path);
-    if (n > 0) {
-        text[n] = '\0';
-        pid = strtol(text, NULL, 10);
-    }
-    return pid > 1 && pid < INT_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? (pid_t)pid : 0;
+    return fd >= 0;
+}
+
+static int send_signal(const struct job *job, char *why, size_t size)
+{
+    int is_hidden, fd = open_process(job, &is_hidden), ok;
+
+    ok = fd >= 0 && !is_hidden && pidfd_send_signal(fd, job->service->reload_signal, NULL, 0) == 0;
+    if (!ok)
+        snprintf(why, size, "reload: the process: %s",
+                 is_hidden ? "/proc does not show whether it is the service's"
+                           : strerror(fd >= 0 ? errno : ESRCH));
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }
 
 static int is_active(struct job *job)
@@ -175,7 +196,7 @@ static int is_running(struct job *job)
     case RUNNING_SYSTEMD:
         return is_active(job);
     case RUNNING_PIDFILE:
-        return read_pid(job) != 0;
+        return is_process_there(job);
     case RUNNING_CONNECT:
         return can_connect(job);
     default:
@@ -186,17 +207,10 @@ static int is_running(struct job *job)
 static int reload(struct job *job, char *why, size_t size)
 {
     const struct service *service = job->service;
-    pid_t pid;
 
     if (service->reload[0] != NULL)
         return run(job, "reload", (char *const *)service->reload, why, size);
-    if (service->reload_signal == 0)
-        return 1;
-    pid = read_pid(job);
-    if (pid != 0 && kill(pid, service->reload_signal) == 0)
-        return 1;
-    snprintf(why, size, "reload: process %d: %s", (int)pid, strerror(pid != 0 ? errno : ESRCH));
-    return 0;
+    return service->reload_signal == 0 || send_signal(job, why, size);
 }
 
 static int can_verify(const struct job *job)
@@ -236,12 +250,14 @@ static int prove(struct job *job)
     return shows(job, VERIFY_MS, job->why, sizeof(job->why));
 }
 
-/* The old ones come back, whatever was wrong with the new ones, which is what is reported. */
+/* The old ones come back, whatever was wrong with the new ones, which is what is reported. A cancellation
+ * does not leave it half done: each command has its time. */
 static void take_back(struct job *job)
 {
     char cause[WHY_MAX] = "";
     size_t len = strlen(job->why);
 
+    job->is_going_back = 1;
     if (!plan_restore(&job->plan, cause, sizeof(cause)))
         snprintf(job->why + len, sizeof(job->why) - len, "; the old files can't be put back: %s", cause);
     else if (is_running(job) && !reload(job, cause, sizeof(cause)))
@@ -320,6 +336,7 @@ static int give(struct job *job, int is_due)
     }
     if (!plan_make(&job->plan, job->host->store, job->cert, &job->values, job->why, sizeof(job->why)))
         return 0;
+    plan_tidy(&job->plan);
     if (!plan_is_done(&job->plan) || plan_is_pending(&job->plan))
         return replace(job);
     if (is_due && (strcmp(before, BINDING_SERVED) == 0 || strcmp(before, BINDING_WRITTEN) == 0)) {
@@ -377,8 +394,7 @@ static int note_failure(struct job *job)
     if (store_begin(store))
         store_end(store, binding_set(store, job->binding->id, BINDING_STATUS, BINDING_FAILED) &&
                              binding_set(store, job->binding->id, BINDING_ERROR, job->why) &&
-                             binding_set(store, job->binding->id, BINDING_SINCE, "") &&
-                             note_next_try(job) &&
+                             binding_set(store, job->binding->id, BINDING_SINCE, "") && note_next_try(job) &&
                              store_log(store, "certificate,error", "binding %s: %.360s", subject, job->why));
     return 0;
 }
@@ -515,7 +531,7 @@ static int work_all(struct bindings_host *host, int64_t certificate, enum mode m
     for (i = 0; i < many.count && !host->is_cancelled(host->arg); i++)
         ok = work(host, many.ids[i], mode, count) && ok;
     close(fd);
-    return ok;
+    return ok && i == many.count; /* what was not reached has not been proved */
 }
 
 int bindings_apply(struct bindings_host *host, int64_t certificate)

@@ -66,23 +66,29 @@ int bindings_keep(struct bindings_host *host, const char *owner, const char *ser
 int bindings_check(struct bindings_host *host, int64_t id, const char *service, const char *parameters);
 /* The paths of an entry's files, with commas between them; the caller's. NULL: not known. */
 char *bindings_files(struct store *store, const struct binding *binding);
+/* Removes what an entry that goes has in the store's folder: its files there, with their keys, and what is
+ * kept of those before. What a killed run has left is taken back first. */
+void bindings_remove_files(struct store *store, const struct binding *binding);
 /* Calls each with the name of a service that there is a file for, once a name; 0 stops. */
 void bindings_services(struct store *store, int (*each)(void *arg, const char *name), void *arg);
 
 /* Gives the certificate to all that it is bound to: writes files, keeping the old ones, has the service check
  * its configuration, reloads it if it runs, and looks at what it shows in a TLS handshake. Where one of these
  * fails, the old files are put back, the service is reloaded once more, and entry and log say why. Goes on
- * with the others after a failure. A run that was killed is completed or taken back by the next. */
+ * with the others after a failure. A run that was killed is completed or taken back by the next. One that is
+ * cancelled before the last has failed. */
 int bindings_apply(struct bindings_host *host, int64_t certificate);
 /* The same for one entry. */
 int bindings_apply_one(struct bindings_host *host, int64_t id);
 /* All whose last try has failed, or whose files are not what they should be any more, such as after a CRL was
  * renewed. *count is the number of those that something was done for. */
 int bindings_apply_due(struct bindings_host *host, int *count);
-/* Does what answers at this address show the certificate, within so many milliseconds? For services without an
- * entry; what names it for messages. certificate 0: it has no TLS, and only has to answer. */
+/* Does what answers at this address show the certificate, within so many milliseconds? For services without
+ * an entry; what names it for messages. certificate 0: it has no TLS, and only has to answer. */
 int bindings_prove(struct bindings_host *host, const char *what, const char *address, const char *port,
                    int64_t certificate, int timeout_ms);
+/* Has a process that was killed left files of this entry to be completed or taken back? */
+int bindings_is_pending(struct store *store, int64_t id);
 /* Does the service show the certificate now? Writes nothing but the entry's state. */
 int bindings_verify(struct bindings_host *host, int64_t id);
 

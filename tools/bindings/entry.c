@@ -264,3 +264,19 @@ char *bindings_files(struct store *store, const struct binding *binding)
     OPENSSL_free(list);
     return result;
 }
+
+void bindings_remove_files(struct store *store, const struct binding *binding)
+{
+    const struct plan plan = {.home = store_home(store), .id = binding->id};
+    char *list = bindings_files(store, binding), *path, *state = NULL, why[WHY_MAX];
+
+    if (plan_is_pending(&plan))
+        plan_restore(&plan, why, sizeof(why)); /* as far as it goes */
+    plan_sweep(&plan);
+    for (path = list != NULL ? strtok_r(list, ",", &state) : NULL; path != NULL;
+         path = strtok_r(NULL, ",", &state)) {
+        if (value_is_good(VALUE_PATH, path))
+            file_remove_below(path, plan.home);
+    }
+    OPENSSL_free(list);
+}

@@ -183,7 +183,8 @@ int plan_write(const struct plan *plan, char *why, size_t size)
 
 /* ---- what was there before ---- */
 
-#define PATHS "paths" /* one a line; the file "0" is what the first held; none: there was nothing */
+#define PATHS     "paths" /* one a line; the file "0" is what the first held; none: there was nothing */
+#define PATHS_MAX (SERVICE_WRITES * (PATH_MAX / 4))
 
 static void old_path(const struct plan *plan, const char *suffix, const char *name, char *path, size_t size)
 {
@@ -197,6 +198,13 @@ int plan_is_pending(const struct plan *plan)
 
     old_path(plan, "", "", path, sizeof(path));
     return access(path, F_OK) == 0;
+}
+
+int bindings_is_pending(struct store *store, int64_t id)
+{
+    const struct plan plan = {.home = store_home(store), .id = id};
+
+    return plan_is_pending(&plan);
 }
 
 /* Removes a folder of at most so many files. */
@@ -220,6 +228,19 @@ static void sweep(const struct plan *plan, const char *suffix)
     rmdir(path);
 }
 
+void plan_tidy(const struct plan *plan)
+{
+    static const char *const suffixes[] = {".new", ".gone"};
+    char path[PATH_MAX];
+    size_t i;
+
+    for (i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+        old_path(plan, suffixes[i], "", path, sizeof(path));
+        if (access(path, F_OK) == 0)
+            sweep(plan, suffixes[i]);
+    }
+}
+
 void plan_forget(const struct plan *plan)
 {
     char from[PATH_MAX], to[PATH_MAX];
@@ -230,6 +251,28 @@ void plan_forget(const struct plan *plan)
     if (rename(from, to) == 0)
         sync_parent(from);
     sweep(plan, ".gone");
+}
+
+void plan_sweep(const struct plan *plan)
+{
+    plan_forget(plan);
+    sweep(plan, ".new");
+}
+
+void file_remove_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    char parent[PATH_MAX], *slash;
+
+    if (strncmp(path, folder, len) != 0 || path[len] != '/')
+        return;
+    unlink(path);
+    OPENSSL_strlcpy(parent, path, sizeof(parent));
+    while ((slash = strrchr(parent, '/')) != NULL && slash > parent + len) {
+        *slash = '\0';
+        if (rmdir(parent) != 0)
+            return;
+    }
 }
 
 static int save_file(const struct plan *plan, size_t i, char *why, size_t size)
@@ -248,44 +291,31 @@ static int save_file(const struct plan *plan, size_t i, char *why, size_t size)
     return ok;
 }
 
+/* Returns its length, or size if it does not fit. */
+static size_t list_paths(const struct plan *plan, char *text, size_t size)
+{
+    size_t len = 0, i;
+
+    *text = '\0';
+    for (i = 0; i < plan->count; i++) {
+        OPENSSL_strlcat(text, plan->files[i].path, size);
+        len = OPENSSL_strlcat(text, "\n", size);
+    }
+    return len < size ? len : size;
+}
+
 static int save_paths(const struct plan *plan, char *why, size_t size)
 {
-    char path[PATH_MAX], text[SERVICE_WRITES * (PATH_MAX / 4)] = "";
+    char path[PATH_MAX], text[PATHS_MAX];
     struct new_file file = {.path = path, .data = text, .mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
-    size_t i;
 
-    for (i = 0; i < plan->count; i++) {
-        OPENSSL_strlcat(text, plan->files[i].path, sizeof(text));
-        file.len = OPENSSL_strlcat(text, "\n", sizeof(text));
-    }
-    if (file.len >= sizeof(text)) {
+    file.len = list_paths(plan, text, sizeof(text));
+    if (file.len == sizeof(text)) {
         errno = ENAMETOOLONG;
         return raise_errno(why, size, plan->home);
     }
     old_path(plan, ".new", PATHS, path, sizeof(path));
     return put(&file) || raise_errno(why, size, path);
-}
-
-int plan_save(const struct plan *plan, char *why, size_t size)
-{
-    char from[PATH_MAX], to[PATH_MAX];
-    size_t i;
-
-    if (plan_is_pending(plan))
-        return 1;
-    snprintf(to, sizeof(to), "%s/bindings-old", plan->home);
-    if (mkdir(to, 0700) != 0 && errno != EEXIST)
-        return raise_errno(why, size, to);
-    sweep(plan, ".new");
-    for (i = 0; i < plan->count; i++) {
-        if (!save_file(plan, i, why, size))
-            return 0;
-    }
-    if (!save_paths(plan, why, size))
-        return 0;
-    old_path(plan, ".new", "", from, sizeof(from));
-    old_path(plan, "", "", to, sizeof(to));
-    return (rename(from, to) == 0 && sync_parent(to)) || raise_errno(why, size, to);
 }
 
 static int restore_file(const struct plan *plan, size_t i, char *target, char *why, size_t size)
@@ -322,4 +352,45 @@ int plan_restore(const struct plan *plan, char *why, size_t size)
     if (ok)
         plan_forget(plan);
     return ok;
+}
+
+/* Is what is kept of these very files? */
+static int is_kept(const struct plan *plan)
+{
+    char path[PATH_MAX], text[PATHS_MAX];
+    size_t len = list_paths(plan, text, sizeof(text));
+    struct new_file paths;
+    int is;
+
+    old_path(plan, "", PATHS, path, sizeof(path));
+    is = get(path, &paths) && paths.len == len && memcmp(paths.data, text, len) == 0;
+    drop(&paths);
+    return is;
+}
+
+int plan_save(const struct plan *plan, char *why, size_t size)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    size_t i;
+
+    if (plan_is_pending(plan)) {
+        if (is_kept(plan))
+            return 1;
+        /* Of others, before its parameters were changed: these come back, and are no more of this binding. */
+        if (!plan_restore(plan, why, size))
+            return 0;
+    }
+    snprintf(to, sizeof(to), "%s/bindings-old", plan->home);
+    if (mkdir(to, 0700) != 0 && errno != EEXIST)
+        return raise_errno(why, size, to);
+    sweep(plan, ".new");
+    for (i = 0; i < plan->count; i++) {
+        if (!save_file(plan, i, why, size))
+            return 0;
+    }
+    if (!save_paths(plan, why, size))
+        return 0;
+    old_path(plan, ".new", "", from, sizeof(from));
+    old_path(plan, "", "", to, sizeof(to));
+    return (rename(from, to) == 0 && sync_parent(to)) || raise_errno(why, size, to);
 }

@@ -120,6 +120,8 @@ void plan_clear(struct plan *plan);
 int plan_is_done(const struct plan *plan);
 /* Is there what a process that was killed has left to be completed or taken back? */
 int plan_is_pending(const struct plan *plan);
+/* Removes what it has left that is of no use. */
+void plan_tidy(const struct plan *plan);
 /* Keeps what is there, as a whole, unless it is kept already. */
 int plan_save(const struct plan *plan, char *why, size_t size);
 int plan_write(const struct plan *plan, char *why, size_t size);
@@ -127,12 +129,22 @@ int plan_write(const struct plan *plan, char *why, size_t size);
 int plan_restore(const struct plan *plan, char *why, size_t size);
 /* The new files stay. */
 void plan_forget(const struct plan *plan);
+/* Removes all that is kept of an entry. */
+void plan_sweep(const struct plan *plan);
+/* Removes a file that is below a folder, and the folders between that are empty then. */
+void file_remove_below(const char *path, const char *folder);
 
 /* ---- content.c ---- */
 
 /* Fills plan with what the files are to be. Returns 0 with why; empty if the store has said it. */
 int plan_make(struct plan *plan, struct store *store, const struct store_cert *cert,
               const struct values *values, char *why, size_t size);
+
+/* ---- process.c ---- */
+
+/* A descriptor of the process that the file names, if it runs this program; -1: none does. is_hidden: there
+ * is one, and /proc, as it is mounted here, does not show what it is. */
+int process_open(const char *pidfile, const char *program, int *is_hidden);
 
 /* ---- handshake.c ---- */
 

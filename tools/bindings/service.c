@@ -345,6 +345,8 @@ static int is_whole(struct reader *reader)
         return fail(reader, "reload without running: a service that is stopped must not be started");
     if (service->reload_signal != 0 && service->running != RUNNING_PIDFILE)
         return fail(reader, "reload = signal: for running = pidfile only");
+    if (service->running == RUNNING_PIDFILE && service->needs == NULL)
+        return fail(reader, "running = pidfile: needs = PROGRAM tells what the process must be");
     if (service->running == RUNNING_CONNECT && service->verify_host == NULL)
         return fail(reader, "running = connect: it is the address of verify that is connected to");
     return 1;

@@ -32,6 +32,17 @@ static int is_yes(struct call *call, const char *name)
     return is;
 }
 
+/* A setting that the service can't be given: whoever sets it must not think that it holds. */
+static void note_kept(struct call *call, const char *name)
+{
+    const char *text = call_text(call, name);
+    int is_ambiguous;
+    const struct property *property = property_find(call->menu->properties, name, 0, &is_ambiguous);
+
+    if (text != NULL && *text != '\0' && (property->initial == NULL || strcmp(text, property->initial) != 0))
+        console_note(call->console, "%s is kept, but no service here obeys it", name);
+}
+
 struct owner {
     char menu[80];
     const char *property;
@@ -79,6 +90,8 @@ int bound_sstp(struct call *call)
     char *port = setting(call, 0, "port"), parameters[128];
     int ok;
 
+    note_kept(call, "verify-client-certificate");
+    note_kept(call, "tls-version");
     snprintf(owner.menu, sizeof(owner.menu), "%s", call->menu->path);
     snprintf(parameters, sizeof(parameters), "port=%.8s", port != NULL ? port : "");
     ok = store_setting_each(console_store(call->console), owner.menu, take_certificate, &owner);
@@ -235,6 +248,8 @@ int bound_dns(struct call *call)
     struct url url;
     int ok = 1;
 
+    note_kept(call, "servers");
+    note_kept(call, "allow-remote-requests");
     if (server == NULL || *server == '\0')
         ok = server != NULL && keep(call, call->menu->path, "dns-doh", 0, "", 1);
     else if ((ok = check_url(call, server) && take_url(server, &url) &&

@@ -103,11 +103,14 @@ static int add(struct call *call, int64_t *id)
 
 static int remove_entry(struct call *call, int64_t id)
 {
-    struct binding *binding = binding_get(console_store(call->console), id);
-    int ok = is_free(call, binding);
+    struct store *store = console_store(call->console);
+    struct binding *binding = binding_get(store, id);
+    int ok = is_free(call, binding) && kept_remove(call, id);
 
+    if (ok)
+        bindings_remove_files(store, binding);
     binding_free(binding);
-    return ok && kept_remove(call, id);
+    return ok;
 }
 
 static int apply_ids(struct call *call, int (*fn)(struct bindings_host *host, int64_t id))

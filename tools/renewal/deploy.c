@@ -244,7 +244,7 @@ int renewal_deploy(struct managed_host *host, const char *entry, int64_t certifi
             note_failure(&deploy);
         else if (renewal_prove(host, certificate))
             ok = note_done(&deploy);
-        else if (host->is_cancelled(host->arg))
+        else if (host->is_cancelled(host->arg)) /* the same */
             ok = 0;
         else if (is_replaced)
             ok = put_back(&deploy);

@@ -259,19 +259,22 @@ static int look_crl(void *arg, struct store_crl *crl)
 
 /* ---- bindings ---- */
 
+/* What has failed, after a while; and at once what a process that was killed has left half done. */
 static int look_binding(void *arg, int64_t id)
 {
     struct look *look = arg;
     struct binding *binding = binding_get(look->store, id);
+    int is_failed;
     int64_t wait;
 
     if (binding == NULL) {
         look->ok = 0;
         return 0;
     }
-    if (strcmp(binding->text[BINDING_STATUS], BINDING_FAILED) == 0 &&
-        strcmp(binding->text[BINDING_DISABLED], "yes") != 0) {
-        wait = strtoll(binding->text[BINDING_NEXT_TRY], NULL, 10);
+    is_failed = strcmp(binding->text[BINDING_STATUS], BINDING_FAILED) == 0;
+    if (strcmp(binding->text[BINDING_DISABLED], "yes") != 0 &&
+        (is_failed || bindings_is_pending(look->store, id))) {
+        wait = is_failed ? strtoll(binding->text[BINDING_NEXT_TRY], NULL, 10) : 0;
         give(look, &(struct renewal_item){
                        .kind = RENEWAL_BINDING,
                        .id = id,

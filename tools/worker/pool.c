@@ -310,7 +310,7 @@ static json_t *read_answer(enum exchange exchange, const char *text, size_t len)
 }
 
 static json_t *exchange(struct worker_pool *pool, struct slot *slot, const char *text, int64_t deadline,
-                        int cancel_fd, int is_long)
+                        int cancel_fd, int is_long, int *is_lost)
 {
     char *reply = NULL;
     size_t len = 0;
@@ -319,6 +319,7 @@ static json_t *exchange(struct worker_pool *pool, struct slot *slot, const char 
     json_t *answer;
 
     give_back(pool, slot, reply != NULL, is_long);
+    *is_lost = result == EXCHANGE_LOST && reply == NULL;
     answer = read_answer(result, reply, len);
     if (reply != NULL)
         OPENSSL_clear_free(reply, len + 1);
@@ -356,7 +357,7 @@ json_t *worker_call(struct worker_pool *pool, const json_t *request, int cancel_
 {
     int64_t deadline = child_now() + (int64_t)pool->config.timeout_s * 1000;
     char *text = json_dumps(request, JSON_COMPACT), why[sizeof(pool->failure)];
-    int is_long = !is_short(request);
+    int is_long = !is_short(request), is_lost = 0;
     struct slot *slot;
     json_t *answer;
 
@@ -367,7 +368,12 @@ json_t *worker_call(struct worker_pool *pool, const json_t *request, int cancel_
     else if ((slot = acquire(pool, is_long, deadline, why, sizeof(why))) == NULL)
         answer = failure("unavailable", why);
     else
-        answer = exchange(pool, slot, text, deadline, cancel_fd, is_long);
+        answer = exchange(pool, slot, text, deadline, cancel_fd, is_long, &is_lost);
+    /* The child may have ended while it had nothing to do: what only looks is asked for once more. */
+    if (is_lost && !is_long && (slot = acquire(pool, is_long, deadline, why, sizeof(why))) != NULL) {
+        json_decref(answer);
+        answer = exchange(pool, slot, text, deadline, cancel_fd, is_long, &is_lost);
+    }
     OPENSSL_cleanse(text, strlen(text));
     free(text);
     return answer;
