@@ -73,9 +73,8 @@ check "www-ssl without a certificate" signet "/ip service set www-ssl port=$(fre
 refused "it needs one" signet status
 said 'www-ssl has no certificate'
 check "off" signet '/ip service disable www-ssl'
-spawn other perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]) or die; sleep 60' "$(free_port)"
-other=$SPAWNED
-taken=$(tr '\0' ' ' <"/proc/$other/cmdline" | awk '{ print $NF }')
+taken=$(free_port)
+spawn other perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]) or die; sleep 60' "$taken"
 wait_port "$taken" "another program"
 check "a port that another program has" signet "/certificate add name=shown common-name=shown subject-alt-name=IP:127.0.0.1 custody=file key-size=prime256v1; /certificate sign shown; /ip service set www-ssl port=$taken certificate=shown disabled=no"
 refused "it is not served" signet status

@@ -263,15 +263,18 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* Whoever only opens connections loses them to whoever says something. */
-static void make_room(struct tls *tls)
+/* Whoever only opens connections loses them to whoever says something: the oldest that waits for its client
+ * goes, of one address or (NULL) of all. Returns 0 if none does. */
+static int make_room(struct tls *tls, const char *address)
 {
     struct handshake *handshake = tls->oldest;
 
-    while (handshake != NULL && handshake->is_with_thread)
+    while (handshake != NULL &&
+           (handshake->is_with_thread || (address != NULL && strcmp(handshake->address, address) != 0)))
         handshake = handshake->prev;
     if (handshake != NULL)
         drop(handshake);
+    return handshake != NULL;
 }
 
 /* In the server's flight, its signature comes before its Finished; of a session that is resumed there is only
@@ -325,7 +328,7 @@ void tls_accept(struct tls *tls, evutil_socket_t fd, const char *address)
     int yes = 1;
 
     /* One address does not keep the TPM from all others. */
-    if (count_of(tls, address) < HANDSHAKES_ADDRESS)
+    if (count_of(tls, address) < HANDSHAKES_ADDRESS || make_room(tls, address))
         handshake = OPENSSL_zalloc(sizeof(*handshake));
     if (handshake == NULL ||
         (handshake->ready = event_new(tls->config.base, fd, EV_READ, on_ready, handshake)) == NULL ||
@@ -351,7 +354,7 @@ void tls_accept(struct tls *tls, evutil_socket_t fd, const char *address)
     tls->count++;
     wait_for_client(handshake, EV_READ);
     if (tls->count > HANDSHAKES_OK)
-        make_room(tls);
+        make_room(tls, NULL);
     say_full(tls, tls->count >= HANDSHAKES_MAX);
 }
 
