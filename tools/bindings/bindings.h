@@ -41,11 +41,12 @@ enum binding_field {
 };
 extern const char *const binding_names[BINDING_FIELDS];
 
-#define BINDING_SERVED  "served"        /* a handshake has shown it */
-#define BINDING_WRITTEN "written"       /* the service has it; it can't be asked */
-#define BINDING_STOPPED "stopped"       /* the files are there; the service does not run, and isn't started */
-#define BINDING_ABSENT  "not-installed" /* the service is not on this machine; nothing is written */
-#define BINDING_FAILED  "failed"
+#define BINDING_SERVED    "served"  /* a handshake has shown it */
+#define BINDING_WRITTEN   "written" /* the service has it; it can't be asked */
+#define BINDING_STOPPED   "stopped" /* the files are there; the service does not run, and isn't started */
+#define BINDING_ABSENT    "not-installed" /* the service is not on this machine; nothing is written */
+#define BINDING_FAILED    "failed"
+#define BINDING_WITHDRAWN "withdrawn" /* the service does nothing of it any more; its files are gone */
 
 struct binding {
     int64_t id;
@@ -66,8 +67,8 @@ int bindings_keep(struct bindings_host *host, const char *owner, const char *ser
 int bindings_check(struct bindings_host *host, int64_t id, const char *service, const char *parameters);
 /* The paths of an entry's files, with commas between them; the caller's. NULL: not known. */
 char *bindings_files(struct store *store, const struct binding *binding);
-/* Removes what an entry that goes has in the store's folder: its files there, with their keys, and what is kept
- * of those before. What a killed run has left is taken back first. */
+/* Removes what an entry that goes has in the store's folder: its files there, with their keys, and what is
+ * kept of those before. What a killed run has left is taken back first. */
 void bindings_remove_files(struct store *store, const struct binding *binding);
 /* Calls each with the name of a service that there is a file for, once a name; 0 stops. */
 void bindings_services(struct store *store, int (*each)(void *arg, const char *name), void *arg);
@@ -85,6 +86,12 @@ int bindings_apply_one(struct bindings_host *host, int64_t id);
 int bindings_apply_due(struct bindings_host *host, int *count);
 /* Has a process that was killed left files of this entry to be completed or taken back? */
 int bindings_is_pending(struct store *store, int64_t id);
+/* Takes it away from the service, which was switched off: what it has of configuration becomes empty, the
+ * service checks and reloads that, and the other files go. *is_known is 0 for a service that no file tells
+ * how: nothing is done. After a failure all is as it was. */
+int bindings_withdraw(struct bindings_host *host, int64_t id, int *is_known);
+/* The same, and removes the entry with all of its files. After a failure it stays, as the user's. */
+int bindings_drop(struct bindings_host *host, int64_t id);
 /* Does the service show the certificate now? Writes nothing but the entry's state. */
 int bindings_verify(struct bindings_host *host, int64_t id);
 
