@@ -95,4 +95,11 @@ if grep 'obeys' "$OUT"; then die "nothing was set"; fi
 check "what is bound" signet '/certificate binding print detail'
 said 'service="dns-doh"' 'status="written"' 'owner="/ip/dns"'
 check "none" dns 'use-doh-server=""'
-equal "the binding" "$(binding 0 disabled)" yes
+said 'dns-doh: is taken away from the service'
+equal "the binding" "$(binding 0 disabled) $(binding 0 status)" 'yes withdrawn'
+sleep 1.5
+check "nobody is asked any more" silent
+equal "what dnsdist has of it" "$(stat -c %s "$T/tls/doh.lua")" 0
+check "none once more" dns 'use-doh-server=""'
+check "and again" dns "use-doh-server=https://localhost:$good/dns-query"
+wait_until "an answer" answers

@@ -45,6 +45,7 @@ bad "no such signal" 4 'signal HUP' 'running = pidfile /run/x\nreload = signal K
 bad "a pidfile that is to be believed" 4 'tells what the process must be' 'running = pidfile /run/x\nreload = signal HUP\n'
 bad "a signal without a process" 4 'running = pidfile only' 'running = systemd x.service\nreload = signal HUP\n'
 bad "no way to run" 3 'expected systemd' 'running = always\n'
+bad "no such way to withdraw" 3 'expected text' 'withdraw = all\n'
 bad "connect without an address" 3 'address of verify' 'running = connect\n'
 bad "verify" 3 'expected HOST PORT' 'verify = localhost\n'
 bad "a variable of the linker" 3 'not a variable' 'environment = LD_PRELOAD=/tmp/x.so\n'

@@ -51,3 +51,42 @@ refused "an address that is none" profile 'hotspot-address="127.0.0.1 default_se
 equal "the setting is the old one" "$(signet '/ip hotspot profile get default dns-name')" localhost
 equal "nginx's configuration" "$(cat "$T"/conf.d/*.conf)" "$before"
 check "the page is still there" page -o /dev/null "https://localhost:$port/"
+
+# ---- switched off ----
+closed() { ! port_open "$port"; }
+snippet=$(echo "$T"/conf.d/*.conf)
+folder=$(echo "$SIGNET_HOME"/services/hotspot-*)
+check "a key is there" test -s "$folder/key.pem"
+cp "$T/nginx.conf" "$T/nginx.good"
+echo 'nonsense on;' >>"$T/nginx.conf"
+refused "off, while nginx takes no configuration" profile login-by=http-pap
+said 'nonsense.*the old files are back' 'the service goes on as it was'
+check "the page is still there" page -o /dev/null "https://localhost:$port/"
+cp "$T/nginx.good" "$T/nginx.conf"
+check "without https" profile login-by=http-pap
+said 'hotspot: router-tls: is taken away from the service'
+wait_until "nobody listens any more" closed
+equal "what nginx has of it" "$(stat -c %s "$snippet")" 0
+check "no key" test ! -e "$folder/key.pem"
+equal "the binding" "$(binding 0 disabled) $(binding 0 status)" 'yes withdrawn'
+check "nothing is due" signet '/certificate binding apply'
+said 'applied: 0'
+mark=$(signet '/log print where message~"withdrawn"' | wc -l)
+check "once more" profile login-by=http-pap
+equal "nothing more was done" "$(signet '/log print where message~"withdrawn"' | wc -l)" "$mark"
+check "on again" profile login-by=https
+said 'hotspot: router-tls: is served, as a handshake shows'
+check "the page is there" page -o /dev/null "https://localhost:$port/"
+check "without a certificate" profile ssl-certificate=none
+wait_until "nobody listens any more" closed
+
+# ---- a profile that is removed ----
+check "another profile" signet '/ip hotspot profile add name=guests dns-name=localhost ssl-certificate=router-tls login-by=https'
+said 'hotspot: router-tls: is served'
+check "the page is there" page -o /dev/null "https://localhost:$port/"
+equal "bindings" "$(signet '/certificate binding print count-only')" 2
+check "removed" signet '/ip hotspot profile remove guests'
+wait_until "nobody listens any more" closed
+equal "bindings" "$(signet '/certificate binding print count-only')" 1
+equal "files" "$(ls "$T/conf.d")" "${snippet##*/}"
+equal "keys" "$(find "$SIGNET_HOME/services" "$SIGNET_HOME/bindings-old" -type f 2>/dev/null)" ''

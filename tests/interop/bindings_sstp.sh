@@ -52,6 +52,7 @@ if grep 'obeys' "$OUT"; then die "nothing was set"; fi
 
 # ---- what goes ----
 check "disabled" sstp enabled=no
+said 'sstp-server goes on with what it has: stop it'
 equal "the binding" "$(bound disabled)" yes
 check "a due run leaves it alone" signet '/certificate binding apply'
 said 'applied: 0'

@@ -266,14 +266,15 @@ static void take_back(struct job *job)
         snprintf(job->why + len, sizeof(job->why) - len, "; the old files are back");
 }
 
-static int replace(struct job *job)
+/* settle: has the service take the new files. */
+static int replace(struct job *job, int (*settle)(struct job *job))
 {
     char *why = job->why;
 
     job->is_changed = 1;
     if (!plan_save(&job->plan, why, sizeof(job->why)))
         return 0;
-    if (plan_write(&job->plan, why, sizeof(job->why)) && prove(job)) {
+    if (plan_write(&job->plan, why, sizeof(job->why)) && settle(job)) {
         plan_forget(&job->plan);
         return 1;
     }
@@ -338,12 +339,52 @@ static int give(struct job *job, int is_due)
         return 0;
     plan_tidy(&job->plan);
     if (!plan_is_done(&job->plan) || plan_is_pending(&job->plan))
-        return replace(job);
+        return replace(job, prove);
     if (is_due && (strcmp(before, BINDING_SERVED) == 0 || strcmp(before, BINDING_WRITTEN) == 0)) {
         job->status = strcmp(before, BINDING_SERVED) == 0 ? BINDING_SERVED : BINDING_WRITTEN;
         return 1;
     }
     return look(job);
+}
+
+/* ---- taking it away ---- */
+
+static int settle_empty(struct job *job)
+{
+    if (!is_here(job))
+        return 1;
+    return (job->service->check[0] == NULL ||
+            run(job, "check", job->service->check, job->why, sizeof(job->why))) &&
+           (!is_running(job) || reload(job, job->why, sizeof(job->why)));
+}
+
+/* What the empty ones do not name any more; with those, if the binding goes. */
+static void remove_written(const struct job *job, int with_text)
+{
+    const struct service *service = job->service;
+    size_t i;
+
+    for (i = 0; i < service->files_count; i++) {
+        char *path = with_text || service->files[i].content != CONTENT_TEXT
+                         ? values_expand(&job->values, service->files[i].path)
+                         : NULL;
+
+        if (path != NULL && value_is_good(VALUE_PATH, path))
+            unlink(path);
+        OPENSSL_free(path);
+    }
+}
+
+static int withdraw(struct job *job, int is_dropped)
+{
+    if (!plan_make_empty(&job->plan, job->host->store, &job->values, job->why, sizeof(job->why)))
+        return 0;
+    plan_tidy(&job->plan);
+    if ((!plan_is_done(&job->plan) || plan_is_pending(&job->plan)) && !replace(job, settle_empty))
+        return 0;
+    remove_written(job, is_dropped);
+    job->status = BINDING_WITHDRAWN;
+    return 1;
 }
 
 /* ---- what is kept and said of it ---- */
@@ -405,6 +446,7 @@ static void say(struct job *job, const char *subject)
         {BINDING_SERVED, "is served, as a handshake shows"},
         {BINDING_WRITTEN, "is given to the service"},
         {BINDING_STOPPED, "is written; the service does not run, and is not started by this"},
+        {BINDING_WITHDRAWN, "is taken away from the service"},
         {BINDING_ABSENT, "the service is not installed; it gets the certificate once it is"},
     };
     char text[300];
@@ -452,7 +494,7 @@ static void clear(struct job *job)
     binding_free(job->binding);
 }
 
-enum mode { MODE_APPLY, MODE_DUE, MODE_VERIFY };
+enum mode { MODE_APPLY, MODE_DUE, MODE_VERIFY, MODE_WITHDRAW, MODE_DROP };
 
 static int check_now(struct job *job)
 {
@@ -472,7 +514,7 @@ static int check_now(struct job *job)
     return shows(job, GLANCE_MS, job->why, sizeof(job->why));
 }
 
-/* Within the lock. *count counts what something was done for. */
+/* Within the lock. *count counts what something was done for; -1: no file tells how it is withdrawn. */
 static int work(struct bindings_host *host, int64_t id, enum mode mode, int *count)
 {
     struct job job = {.host = host, .binding = binding_get(host->store, id)};
@@ -480,12 +522,20 @@ static int work(struct bindings_host *host, int64_t id, enum mode mode, int *cou
 
     if (job.binding == NULL)
         return 0;
-    if (strcmp(job.binding->text[BINDING_DISABLED], "yes") == 0 ||
+    if ((mode < MODE_WITHDRAW && strcmp(job.binding->text[BINDING_DISABLED], "yes") == 0) ||
         *job.binding->text[BINDING_SERVICE] == '\0' || (mode == MODE_DUE && is_waiting(job.binding))) {
         clear(&job);
         return 1;
     }
-    ok = prepare(&job) && (mode == MODE_VERIFY ? check_now(&job) : give(&job, mode == MODE_DUE));
+    ok = prepare(&job);
+    if (ok && mode >= MODE_WITHDRAW && !job.service->is_withdrawn_empty) {
+        *count = -1;
+        clear(&job);
+        return 1;
+    }
+    ok = ok && (mode == MODE_VERIFY     ? check_now(&job)
+                : mode >= MODE_WITHDRAW ? withdraw(&job, mode == MODE_DROP)
+                                        : give(&job, mode == MODE_DUE));
     ok = ok ? note_success(&job, mode == MODE_DUE) : note_failure(&job);
     *count += ok && job.is_changed;
     clear(&job);
@@ -546,23 +596,51 @@ int bindings_apply_due(struct bindings_host *host, int *count)
     return work_all(host, 0, MODE_DUE, count);
 }
 
-static int work_one(struct bindings_host *host, int64_t id, enum mode mode)
+static int work_one(struct bindings_host *host, int64_t id, enum mode mode, int *count)
 {
-    int fd = lock(host), count = 0, ok;
+    int fd = lock(host), ok;
 
+    *count = 0;
     if (fd < 0)
         return 0;
-    ok = work(host, id, mode, &count);
+    ok = work(host, id, mode, count);
     close(fd);
     return ok;
 }
 
 int bindings_apply_one(struct bindings_host *host, int64_t id)
 {
-    return work_one(host, id, MODE_APPLY);
+    int count;
+
+    return work_one(host, id, MODE_APPLY, &count);
 }
 
 int bindings_verify(struct bindings_host *host, int64_t id)
 {
-    return work_one(host, id, MODE_VERIFY);
+    int count;
+
+    return work_one(host, id, MODE_VERIFY, &count);
+}
+
+int bindings_withdraw(struct bindings_host *host, int64_t id, int *is_known)
+{
+    int count, ok = work_one(host, id, MODE_WITHDRAW, &count);
+
+    *is_known = count >= 0;
+    return ok;
+}
+
+int bindings_drop(struct bindings_host *host, int64_t id)
+{
+    struct store *store = host->store;
+    struct binding *binding = binding_get(store, id);
+    int count, ok;
+
+    /* The menu has gone: should this fail, or be killed, the user must be able to remove it. */
+    ok = binding != NULL && binding_set(store, id, BINDING_OWNER, "") &&
+         work_one(host, id, MODE_DROP, &count) && store_entry_remove(store, BINDINGS_MENU, id);
+    if (ok)
+        bindings_remove_files(store, binding);
+    binding_free(binding);
+    return ok;
 }

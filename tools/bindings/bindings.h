@@ -41,11 +41,12 @@ enum binding_field {
 };
 extern const char *const binding_names[BINDING_FIELDS];
 
-#define BINDING_SERVED  "served"        /* a handshake has shown it */
-#define BINDING_WRITTEN "written"       /* the service has it; it can't be asked */
-#define BINDING_STOPPED "stopped"       /* the files are there; the service does not run, and isn't started */
-#define BINDING_ABSENT  "not-installed" /* the service is not on this machine; nothing is written */
-#define BINDING_FAILED  "failed"
+#define BINDING_SERVED    "served"  /* a handshake has shown it */
+#define BINDING_WRITTEN   "written" /* the service has it; it can't be asked */
+#define BINDING_STOPPED   "stopped" /* the files are there; the service does not run, and isn't started */
+#define BINDING_ABSENT    "not-installed" /* the service is not on this machine; nothing is written */
+#define BINDING_FAILED    "failed"
+#define BINDING_WITHDRAWN "withdrawn" /* the service does nothing of it any more; its files are gone */
 
 struct binding {
     int64_t id;
@@ -89,6 +90,12 @@ int bindings_prove(struct bindings_host *host, const char *what, const char *add
                    int64_t certificate, int timeout_ms);
 /* Has a process that was killed left files of this entry to be completed or taken back? */
 int bindings_is_pending(struct store *store, int64_t id);
+/* Takes it away from the service, which was switched off: what it has of configuration becomes empty, the
+ * service checks and reloads that, and the other files go. *is_known is 0 for a service that no file tells
+ * how: nothing is done. After a failure all is as it was. */
+int bindings_withdraw(struct bindings_host *host, int64_t id, int *is_known);
+/* The same, and removes the entry with all of its files. After a failure it stays, as the user's. */
+int bindings_drop(struct bindings_host *host, int64_t id);
 /* Does the service show the certificate now? Writes nothing but the entry's state. */
 int bindings_verify(struct bindings_host *host, int64_t id);
 

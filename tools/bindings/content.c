@@ -209,3 +209,23 @@ int plan_make(struct plan *plan, struct store *store, const struct store_cert *c
     }
     return 1;
 }
+
+int plan_make_empty(struct plan *plan, struct store *store, const struct values *values, char *why,
+                    size_t size)
+{
+    const struct service *service = values->service;
+    static char nothing[] = "";
+    size_t i;
+
+    for (i = 0; i < service->files_count; i++) {
+        struct file_rule rule = service->files[i];
+        char *path = rule.content == CONTENT_TEXT ? values_expand(values, rule.path) : NULL;
+        int is_there = path != NULL && access(path, F_OK) == 0;
+
+        OPENSSL_free(path);
+        rule.text = nothing;
+        if (is_there && !add(plan, store, NULL, &rule, values, why, size))
+            return 0;
+    }
+    return 1;
+}

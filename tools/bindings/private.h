@@ -73,6 +73,7 @@ struct service {
     enum running running;
     char *running_what;
     char *verify_host, *verify_port, *verify_name; /* NULL: there is nothing to shake hands with */
+    int is_withdrawn_empty; /* with empty files of text it does nothing of what they were for */
 };
 /* Reads NAME.conf: of the store's folder bindings/, of /etc, or of what is installed with Signet, whichever
  * is there first. NULL with why. */
@@ -139,6 +140,9 @@ void file_remove_below(const char *path, const char *folder);
 /* Fills plan with what the files are to be. Returns 0 with why; empty if the store has said it. */
 int plan_make(struct plan *plan, struct store *store, const struct store_cert *cert,
               const struct values *values, char *why, size_t size);
+/* The same for what is withdrawn: the files of text that are there, empty. */
+int plan_make_empty(struct plan *plan, struct store *store, const struct values *values, char *why,
+                    size_t size);
 
 /* ---- process.c ---- */
 

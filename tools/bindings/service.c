@@ -269,6 +269,13 @@ static int take_verify(struct reader *reader, char **words, size_t count)
            (count == 2 || (service->verify_name = copy(reader, words[2] + 4)) != NULL);
 }
 
+static int take_withdraw(struct reader *reader, char **words, size_t count)
+{
+    if (count != 1 || strcmp(words[0], "text") != 0)
+        return fail(reader, "withdraw: expected text");
+    return reader->service->is_withdrawn_empty = 1;
+}
+
 static const struct key {
     const char *name;
     int is_once;
@@ -276,7 +283,7 @@ static const struct key {
 } keys[] = {
     {"needs", 1, take_needs},     {"parameter", 0, take_parameter},     {"write", 0, take_write},
     {"check", 1, take_check},     {"environment", 0, take_environment}, {"reload", 1, take_reload},
-    {"running", 1, take_running}, {"verify", 1, take_verify},
+    {"running", 1, take_running}, {"verify", 1, take_verify},           {"withdraw", 1, take_withdraw},
 };
 
 /* ---- lines ---- */

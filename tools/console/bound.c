@@ -60,7 +60,33 @@ static void take_certificate(void *arg, const char *name, const char *value, int
 
 /* ---- the entry ---- */
 
-/* The old entry of a service that is not wanted any more stays, disabled; one that never was is not made. */
+/* The old entry of a service that is not wanted any more stays, disabled, and the service is told so; one
+ * that never was is not made. */
+static int switch_off(struct call *call, struct bindings_host *host, const char *owner, const char *service,
+                      int64_t certificate, int64_t id)
+{
+    struct binding *binding = binding_get(host->store, id);
+    int is_known = 1, was_on = 0, ok;
+
+    /* The parameters stay: they say where its files are. */
+    ok = binding != NULL &&
+         bindings_keep(host, owner, service, certificate, binding->text[BINDING_PARAMETERS], 1, &id);
+    if (ok) {
+        was_on = strcmp(binding->text[BINDING_DISABLED], "yes") != 0;
+        if (was_on || strcmp(binding->text[BINDING_STATUS], BINDING_FAILED) == 0)
+            ok = bindings_withdraw(host, id, &is_known);
+        if (!ok)
+            console_note(call->console,
+                         "the setting is kept, but the service goes on as it was: set it again");
+    }
+    if (ok && was_on && !is_known)
+        console_note(call->console,
+                     "%s goes on with what it has: stop it, or take that out of its own configuration",
+                     service);
+    binding_free(binding);
+    return ok;
+}
+
 static int keep(struct call *call, const char *owner, const char *service, int64_t certificate,
                 const char *parameters, int is_disabled)
 {
@@ -72,9 +98,11 @@ static int keep(struct call *call, const char *owner, const char *service, int64
     id = binding_find(host.store, owner);
     if (id < 0 || (id == 0 && is_disabled))
         return id == 0;
-    if (!is_disabled && !bindings_check(&host, id, service, parameters))
+    if (is_disabled)
+        return switch_off(call, &host, owner, service, certificate, id);
+    if (!bindings_check(&host, id, service, parameters))
         return 0;
-    if (!bindings_keep(&host, owner, service, certificate, parameters, is_disabled, &id))
+    if (!bindings_keep(&host, owner, service, certificate, parameters, 0, &id))
         return 0;
     if (bindings_apply_one(&host, id))
         return 1;
@@ -168,18 +196,35 @@ int bound_hotspot_add(struct call *call, int64_t *id)
     return check_host(call, "hotspot-address") && check_host(call, "dns-name") && kept_add(call, id);
 }
 
+/* Of a profile that has been removed. */
+static int drop_profile(struct call *call, int64_t profile)
+{
+    struct bindings_host host;
+    char owner[80];
+    int64_t id;
+
+    if (!binding_host(call->console, &host))
+        return 0;
+    snprintf(owner, sizeof(owner), "%s*%" PRId64, call->menu->path, profile);
+    id = binding_find(host.store, owner);
+    if (id <= 0 || bindings_drop(&host, id))
+        return id >= 0;
+    console_note(call->console,
+                 "the profile is removed, but the service goes on as it was: its entry in %s stays",
+                 BINDINGS_MENU);
+    return 0;
+}
+
 int bound_hotspot(struct call *call)
 {
     int64_t id = call->result != NULL ? strtoll(call->result + 1, NULL, 16) : 0;
+    int is_removed = strcmp(call->command->name, "remove") == 0, ok = 1;
     size_t i;
-    int ok = 1;
 
-    if (strcmp(call->command->name, "remove") == 0)
-        return 1;
     if (strcmp(call->command->name, "add") == 0)
         return give_profile(call, id);
     for (i = 0; i < call->ids_count; i++)
-        ok = give_profile(call, call->ids[i]) && ok;
+        ok = (is_removed ? drop_profile(call, call->ids[i]) : give_profile(call, call->ids[i])) && ok;
     return ok;
 }
 

@@ -17,7 +17,7 @@ static const struct property properties[] = {
      "of that file: \"port=8443,folder=/etc/nginx/tls\"", 0},
     {"owner", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "the menu that it belongs to", 0},
     {"status", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL,
-     "served (a handshake has shown it), written, stopped, not-installed or failed", 0},
+     "served (a handshake has shown it), written, stopped, not-installed, withdrawn or failed", 0},
     {"served-since", TYPE_TEXT, PROP_COLUMN, NULL, 0, 0, NULL, "when that was seen first; local time", TIME},
     {"last-error", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "of the last try; the old files are back", 0},
     {"files", TYPE_TEXT, PROP_QUIET, NULL, 0, 0, NULL, "what is written", FILES},
