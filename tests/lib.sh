@@ -119,6 +119,9 @@ flags() { signet "/certificate print terse proplist=name where name=\"$1\"" | se
 # get NAME PROPERTY: of a certificate.
 get() { signet "/certificate get \"$1\" $2"; }
 
+# The store's database, which others may be writing to.
+sqlite3() { command sqlite3 -cmd '.timeout 20000' "$@"; }
+
 # OpenSSL as it is without Signet: the judge of every signature.
 plain_openssl() { OPENSSL_CONF=/dev/null "$REAL_OPENSSL" "$@"; }
 
