@@ -260,7 +260,7 @@ int store_crl_replace(struct store *store, int64_t id, const unsigned char *data
 }
 
 /* Is there a certificate in this store whose key signed it? */
-static int is_signed_by_store(struct store *store, const struct store_crl *row)
+int store_crl_is_valid(struct store *store, const struct store_crl *row)
 {
     X509_CRL *crl = row->der != NULL ? store_crl_parse(store, row->der, row->der_len) : NULL;
     sqlite3_stmt *stmt =
@@ -333,7 +333,6 @@ int store_crl_each(struct store *store, int (*each)(void *arg, struct store_crl 
         crl.issuer_hash = (uint32_t)sqlite3_column_int64(stmt, 8);
         crl.der = (unsigned char *)sqlite3_column_blob(stmt, 9); /* lent */
         crl.der_len = (size_t)sqlite3_column_bytes(stmt, 9);
-        crl.is_valid = is_signed_by_store(store, &crl);
         wanted = each(arg, &crl);
         OPENSSL_free(crl.url);
         OPENSSL_free(crl.issuer);

@@ -150,7 +150,7 @@ struct store_cert *store_cert_get(struct store *store, const struct store_query 
 X509 *store_cert_cached(struct store *store, const struct store_cert *cert);
 /* The certificate, then its issuers as far as they are in the store, without the root, which whoever verifies
  * has or does not trust: what a TLS server shows. The caller's (sk_X509_pop_free). NULL: said why. */
-STACK_OF(X509) *store_cert_chain(struct store *store, const struct store_cert *cert);
+STACK_OF(X509) * store_cert_chain(struct store *store, const struct store_cert *cert);
 /* store_cert_get by what it is (DER), and by who issued it. */
 struct store_cert *store_cert_find(struct store *store, const unsigned char *der, size_t len);
 struct store_cert *store_cert_issued(struct store *store, int64_t ca, const ASN1_INTEGER *serial);
@@ -342,13 +342,15 @@ struct store_crl {
     char *number;         /* hexadecimal */
     int64_t this_update, next_update;
     int64_t count; /* of revoked certificates */
-    int is_valid;  /* its signature was verified with a certificate of this store */
     unsigned char *der;
     size_t der_len;
 };
+/* Was it signed by a certificate of this store? For those that store_crl_each gives: it takes a verification.
+ */
+int store_crl_is_valid(struct store *store, const struct store_crl *crl);
 int store_crl_each(struct store *store, int (*each)(void *arg, struct store_crl *crl), void *arg);
-/* The CRL (DER, the caller's) that a CA of this store has signed, as it is kept: nothing is looked at. *der is
- * NULL if there is none. Returns 0 and says why if the store can't be read. */
+/* The CRL (DER, the caller's) that a CA of this store has signed, as it is kept: nothing is looked at. *der
+ * is NULL if there is none. Returns 0 and says why if the store can't be read. */
 int store_crl_of(struct store *store, int64_t ca, unsigned char **der, size_t *len, int64_t *next_update);
 int store_crl_add(struct store *store, const char *url, int64_t *id);
 int store_crl_remove(struct store *store, int64_t id);

@@ -121,7 +121,7 @@ static int add_crl(void *arg, struct store_crl *crl)
     struct crl_set *set = arg;
 
     /* One that nobody here has signed would only make others refuse whole chains. */
-    if (crl->is_valid)
+    if (store_crl_is_valid(set->store, crl))
         set->ok = add_pem(set->store, set->folder, set->bundle, "X509 CRL", "r", crl->issuer_hash, crl->der,
                           (int)crl->der_len);
     return set->ok;

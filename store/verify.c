@@ -83,7 +83,7 @@ static int take_crl(void *arg, struct store_crl *row)
 {
     struct store *store = ((struct crl_taker *)arg)->store;
     struct verifier *v = ((struct crl_taker *)arg)->verifier;
-    X509_CRL *crl = row->is_valid ? store_crl_parse(store, row->der, row->der_len) : NULL;
+    X509_CRL *crl = store_crl_is_valid(store, row) ? store_crl_parse(store, row->der, row->der_len) : NULL;
 
     if (crl == NULL || sk_X509_CRL_push(v->crls, crl))
         return 1;

@@ -85,6 +85,7 @@ static int issue_first(struct store *store)
 }
 
 struct crls {
+    struct store *store;
     BIO *bio;
     int ok;
 };
@@ -95,7 +96,7 @@ static int put_crl(void *arg, struct store_crl *crl)
     const unsigned char *der = crl->der;
     X509_CRL *parsed;
 
-    if (!crl->is_valid || crl->der == NULL)
+    if (crl->der == NULL || !store_crl_is_valid(crls->store, crl))
         return 1;
     parsed = d2i_X509_CRL(NULL, &der, (long)crl->der_len);
     crls->ok = parsed != NULL && PEM_write_bio_X509_CRL(crls->bio, parsed);
@@ -106,7 +107,7 @@ static int put_crl(void *arg, struct store_crl *crl)
 /* All that are good, whatever the setting crl-use says: the service's file asks for them. */
 static int put_crls(BIO *bio, struct store *store)
 {
-    struct crls crls = {bio, 1};
+    struct crls crls = {store, bio, 1};
 
     return issue_first(store) && store_crl_each(store, put_crl, &crls) && crls.ok;
 }

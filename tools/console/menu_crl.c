@@ -61,12 +61,11 @@ static unsigned crl_item_flags(struct console *console, const struct menu *menu,
 {
     const struct store_crl *crl = item->data;
 
-    (void)console;
     (void)menu;
     return (crl->der != NULL && crl->next_update != 0 && crl->next_update < (int64_t)time(NULL) ? FLAG_EXPIRED
                                                                                                 : 0u) |
            (crl->ca != 0 || *crl->url == '\0' ? FLAG_DYNAMIC : 0u) |
-           (crl->der != NULL && !crl->is_valid ? FLAG_INVALID : 0u);
+           (crl->der != NULL && !store_crl_is_valid(console->store, crl) ? FLAG_INVALID : 0u);
 }
 
 static char *crl_value(struct console *console, const struct menu *menu, const struct item *item,
