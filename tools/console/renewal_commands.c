@@ -89,15 +89,6 @@ static int run_download(struct console *console, struct managed_host *host, cons
 
 /* ---- one thing ---- */
 
-static struct bindings_host bindings_host_of(const struct managed_host *host)
-{
-    return (struct bindings_host){.store = host->store,
-                                  .error = host->error,
-                                  .progress = host->progress,
-                                  .is_cancelled = host->is_cancelled,
-                                  .arg = host->arg};
-}
-
 static int run_item(struct console *console, struct managed_host *host, const struct renewal_item *item)
 {
     int count = 0, ok = 0;
@@ -117,7 +108,7 @@ static int run_item(struct console *console, struct managed_host *host, const st
     case RENEWAL_DOWNLOAD:
         return run_download(console, host, item);
     case RENEWAL_BINDING: {
-        struct bindings_host bindings = bindings_host_of(host);
+        struct bindings_host bindings = renewal_bindings_host(host);
 
         ok = bindings_apply_one(&bindings, item->id);
         count = 1;
@@ -186,7 +177,7 @@ int renewal_command(struct console *console)
         }
     }
     /* Those whose CRL or trusted CAs have changed. */
-    bindings = bindings_host_of(&host);
+    bindings = renewal_bindings_host(&host);
     ok = (console_interrupted || bindings_apply_due(&bindings, &count)) && ok;
     ok = renewal_warn(host.store, (int64_t)time(NULL)) && ok;
     due_clear(&due);

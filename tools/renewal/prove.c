@@ -45,15 +45,18 @@ static int prove_own(struct bindings_host *host, const char *name, int64_t certi
     return ok;
 }
 
+struct bindings_host renewal_bindings_host(const struct managed_host *host)
+{
+    return (struct bindings_host){.store = host->store,
+                                  .error = host->error,
+                                  .progress = host->progress,
+                                  .is_cancelled = host->is_cancelled,
+                                  .arg = host->arg};
+}
+
 int renewal_prove(struct managed_host *host, int64_t certificate)
 {
-    struct bindings_host bindings = {
-        .store = host->store,
-        .error = host->error,
-        .progress = host->progress,
-        .is_cancelled = host->is_cancelled,
-        .arg = host->arg,
-    };
+    struct bindings_host bindings = renewal_bindings_host(host);
 
     return prove_own(&bindings, "www-ssl", certificate) && prove_own(&bindings, "api-ssl", certificate) &&
            bindings_apply(&bindings, certificate);

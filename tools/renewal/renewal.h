@@ -119,6 +119,8 @@ int renewal_deploy_is_due(struct store *store, const char *entry, const struct s
 
 /* ---- prove.c ---- */
 
+/* The same host, for bindings. */
+struct bindings_host renewal_bindings_host(const struct managed_host *host);
 /* Has the services that are bound to a certificate serve it. 0: they do not, and serve the one before. */
 int renewal_prove(struct managed_host *host, int64_t certificate);
 /* Does one of this router's own services answer, and show its certificate? 1, too, if it is not for this
