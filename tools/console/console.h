@@ -331,6 +331,9 @@ int kept_each(struct console *console, const struct menu *menu, const struct hin
               void *arg);
 char *kept_value(struct console *console, const struct menu *menu, const struct item *item,
                  const struct property *property);
+/* The same of a setting that is in seconds since 1970, as local time; NULL for none. */
+char *kept_time(struct console *console, const struct menu *menu, const struct item *item,
+                const struct property *property);
 unsigned kept_flags(struct console *console, const struct menu *menu, const struct item *item);
 int kept_add(struct call *call, int64_t *id);
 int kept_set(struct call *call, int64_t id);

@@ -3,6 +3,7 @@
 #include "kept.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The menu's name in the store: with the item's id, if it has items. */
@@ -42,6 +43,16 @@ char *kept_value(struct console *console, const struct menu *menu, const struct 
     if (initial == NULL)
         initial = property->initial != NULL ? property->initial : "";
     return OPENSSL_strdup(initial);
+}
+
+char *kept_time(struct console *console, const struct menu *menu, const struct item *item,
+                const struct property *property)
+{
+    char *text = kept_value(console, menu, item, property);
+    int64_t when = text != NULL ? strtoll(text, NULL, 10) : 0;
+
+    OPENSSL_free(text);
+    return when > 0 ? value_of_time(when) : NULL;
 }
 
 /* ---- items ---- */

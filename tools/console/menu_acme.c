@@ -5,7 +5,6 @@
 #include "kept.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -188,15 +187,10 @@ static const struct property entry_properties[] = {
 static char *entry_value(struct console *console, const struct menu *menu, const struct item *item,
                          const struct property *property)
 {
-    char *text = kept_value(console, menu, item, property);
-    int64_t when;
+    int is_time = property->field == MANAGED_F_RENEW_AT || property->field == MANAGED_F_NEXT_TRY ||
+                  property->field == MANAGED_F_ARI_NEXT;
 
-    if (text == NULL || (property->field != MANAGED_F_RENEW_AT && property->field != MANAGED_F_NEXT_TRY &&
-                         property->field != MANAGED_F_ARI_NEXT))
-        return text;
-    when = strtoll(text, NULL, 10);
-    OPENSSL_free(text);
-    return when > 0 ? value_of_time(when) : NULL;
+    return is_time ? kept_time(console, menu, item, property) : kept_value(console, menu, item, property);
 }
 
 int acme_check_setting(struct call *call, const struct property *property, const char *text)

@@ -40,14 +40,8 @@ static const struct property entry_properties[] = {
 static char *entry_value(struct console *console, const struct menu *menu, const struct item *item,
                          const struct property *property)
 {
-    char *text = kept_value(console, menu, item, property);
-    int64_t when;
-
-    if (text == NULL || property->field != TIME)
-        return text;
-    when = strtoll(text, NULL, 10);
-    OPENSSL_free(text);
-    return when > 0 ? value_of_time(when) : NULL;
+    return property->field == TIME ? kept_time(console, menu, item, property)
+                                   : kept_value(console, menu, item, property);
 }
 
 static struct managed_host change_host(struct console *console)

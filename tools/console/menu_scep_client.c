@@ -7,7 +7,6 @@
 
 #include "tools/scep/enrolment.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const custodies[] = {"auto", "tpm", "sealed", "file", NULL};
@@ -47,14 +46,8 @@ static const struct property entry_properties[] = {
 static char *entry_value(struct console *console, const struct menu *menu, const struct item *item,
                          const struct property *property)
 {
-    char *text = kept_value(console, menu, item, property);
-    int64_t when;
-
-    if (text == NULL || property->field != TIME)
-        return text;
-    when = strtoll(text, NULL, 10);
-    OPENSSL_free(text);
-    return when > 0 ? value_of_time(when) : NULL;
+    return property->field == TIME ? kept_time(console, menu, item, property)
+                                   : kept_value(console, menu, item, property);
 }
 
 static int remove_entry(struct call *call, int64_t id)
