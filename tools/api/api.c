@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <event2/listener.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -19,7 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IPV4      "::ffff:" /* before an IPv4 address on a socket of IPv6 */
 #define THIS_HOST "127.0.0.0/8,::1"
 
 struct api {
@@ -92,18 +90,13 @@ static void on_connection(struct evconnlistener *listener, evutil_socket_t fd, s
                           void *arg)
 {
     struct api *api = arg;
-    char host[64];
-    const char *address = host;
+    char host[LISTEN_PEER_SIZE];
+    const char *address;
     int yes = 1;
 
     (void)listener;
-    if (getnameinfo(from, (socklen_t)len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0) {
-        close(fd);
-        return;
-    }
-    if (strncmp(address, IPV4, strlen(IPV4)) == 0)
-        address += strlen(IPV4);
-    if (!networks_have(api->networks, address) ||
+    address = listen_peer(from, len, host);
+    if (address == NULL || !networks_have(api->networks, address) ||
         (api->tls == NULL && !networks_have(api->this_host, address))) {
         close(fd);
         return;

@@ -14,7 +14,6 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <netdb.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,8 +24,7 @@
 #include <unistd.h>
 
 #define HEADERS_MAX 8192
-#define IDLE_S      10        /* without a byte */
-#define IPV4        "::ffff:" /* before an IPv4 address on a socket of IPv6 */
+#define IDLE_S      10 /* without a byte */
 
 struct front {
     struct front_config config;
@@ -161,8 +159,7 @@ static void on_request(struct evhttp_request *http, void *arg)
         send_status(http, 403, "Forbidden");
         return;
     }
-    if (strncmp(peer.address, IPV4, strlen(IPV4)) == 0)
-        peer.address += strlen(IPV4);
+    peer.address = listen_plain_address(peer.address);
     if (!networks_have(front->networks, peer.address)) {
         send_status(http, 403, "Forbidden");
         return;
@@ -299,17 +296,12 @@ static void on_connection(struct evconnlistener *listener, evutil_socket_t fd, s
                           void *arg)
 {
     struct front *front = arg;
-    char host[64];
-    const char *address = host;
+    char host[LISTEN_PEER_SIZE];
+    const char *address;
 
     (void)listener;
-    if (getnameinfo(from, (socklen_t)len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0) {
-        close(fd);
-        return;
-    }
-    if (strncmp(address, IPV4, strlen(IPV4)) == 0)
-        address += strlen(IPV4);
-    if (networks_have(front->networks, address))
+    address = listen_peer(from, len, host);
+    if (address != NULL && networks_have(front->networks, address))
         tls_accept(front->tls, fd, address);
     else
         close(fd);

@@ -4,12 +4,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define BACKLOG 128
+#define IPV4    "::ffff:" /* before an IPv4 address on a socket of IPv6 */
 
 static int bind_and_listen(int fd, const char *address, uint16_t port)
 {
@@ -87,4 +89,16 @@ int listen_for(const struct networks *networks, uint16_t *port, int fds[2])
         }
     }
     return count;
+}
+
+const char *listen_plain_address(const char *address)
+{
+    return strncmp(address, IPV4, strlen(IPV4)) == 0 ? address + strlen(IPV4) : address;
+}
+
+const char *listen_peer(const struct sockaddr *from, int len, char host[LISTEN_PEER_SIZE])
+{
+    return getnameinfo(from, (socklen_t)len, host, LISTEN_PEER_SIZE, NULL, 0, NI_NUMERICHOST) == 0
+               ? listen_plain_address(host)
+               : NULL;
 }

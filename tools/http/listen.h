@@ -15,4 +15,11 @@ int listen_open(const char *address, uint16_t *port);
  * Returns how many; 0 with errno. */
 int listen_for(const struct networks *networks, uint16_t *port, int fds[2]);
 
+#define LISTEN_PEER_SIZE 64 /* of IPv6, with the name of an interface */
+struct sockaddr;
+/* The address of who has connected there, in host or a part of it. NULL: it has none. */
+const char *listen_peer(const struct sockaddr *from, int len, char host[LISTEN_PEER_SIZE]);
+/* An address of IPv4 as a socket of IPv6 tells it ("::ffff:192.0.2.1"), without that; others as they are. */
+const char *listen_plain_address(const char *address);
+
 #endif
